@@ -1,0 +1,190 @@
+"""Settings: pydantic models, one docstring per field, read from YAML and `key=value` overrides.
+
+A config is a file in `configs/`; what it does not say has the default written here. An unknown key
+is an error that names the nearest known one.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+
+from vidgan.errors import ConfigError, did_you_mean
+
+
+def parse_rate(value: object) -> Fraction:
+    """An exact rate from 24, "24000/1001", or "23.976" (three named decimals are the NTSC fractions).
+
+    Raises ValueError if it is not a positive number.
+    """
+    text = str(value).strip()
+    ntsc = {"23.976": "24000/1001", "23.98": "24000/1001", "29.97": "30000/1001", "59.94": "60000/1001"}
+    try:
+        rate = Fraction(ntsc.get(text, text))
+    except (ValueError, ZeroDivisionError):
+        raise ValueError(f'"{text}" is not a rate: write 24, 25 or 24000/1001') from None
+    if rate <= 0:
+        raise ValueError(f'"{text}" is not a rate: it must be above zero')
+    return rate
+
+
+Rate = Annotated[Fraction, BeforeValidator(parse_rate), PlainSerializer(str)]
+
+
+class Section(BaseModel):
+    """Strict base of all sections: unknown keys are errors, field docstrings are descriptions."""
+
+    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+
+
+class DataConfig(Section):
+    """What a clip is, and how it is taken from the footage."""
+
+    height: int = Field(64, ge=8)
+    """Rows of a training frame; need not be a power of two, nor equal the width."""
+    width: int = Field(64, ge=8)
+    """Columns of a training frame."""
+    num_frames: int = Field(16, ge=1)
+    """Frames of a clip; 1 trains on images."""
+    channels: Literal[1, 3] = 3
+    """3 for colour (RGB), 1 for grey (Rec.709 luma)."""
+    frame_stride: int = Field(1, ge=1)
+    """Source frames from one clip frame to the next; clips are made at the footage's rate divided by this."""
+    rate: Rate | None = None
+    """The one rate of all footage, exact ("24000/1001"). Unset: the rate most frames have. Required for frame sequences alone."""
+    other_rates: Literal["resample", "refuse"] = "resample"
+    """Movies at another rate: take the frames nearest in time, or leave the movie out with a note."""
+    fit: Literal["crop", "letterbox"] = "crop"
+    """How a picture of another shape is fitted: cut the longer side, or keep all of it on black. Never squashed."""
+    classes: Literal["none", "folders"] = "none"
+    """"folders": the first folder below the footage folder is the class. "none": unconditional."""
+
+
+class AugmentConfig(Section):
+    """Changes shown to the discriminator on real and generated clips alike, the same for all frames of a clip."""
+
+    color: float = Field(0.0, ge=0, le=1)
+    """Strength of brightness, saturation and contrast changes; 0 is off."""
+    translation: float = Field(0.0, ge=0, le=0.5)
+    """Largest shift as a share of the picture's side; 0 is off."""
+    cutout: float = Field(0.0, ge=0, le=1)
+    """Side of the box blanked out, as a share of the picture's side; 0 is off."""
+    mirror: bool = False
+    """Swap left and right of half the real clips. Off by default, because footage has a direction."""
+
+
+class ModelConfig(Section):
+    """Sizes of the two networks. Their levels follow from the clip's size; `--dry-run` prints them."""
+
+    content_dim: int = Field(64, ge=1)
+    """Numbers in the content latent z: what stays the same over a clip."""
+    motion_dim: int = Field(16, ge=1)
+    """Numbers a step in the motion noise: what changes over time."""
+    generator_channels: int = Field(32, ge=4)
+    """Channels of the generator's largest picture; each smaller level has twice as many."""
+    discriminator_channels: int = Field(32, ge=4)
+    """Channels of the discriminator's largest picture; each smaller level has twice as many."""
+    max_channels: int = Field(256, ge=4)
+    """No level of either network has more channels than this."""
+
+
+class TrainConfig(Section):
+    """The game: losses, optimisers, and how long. The clock is `num_clips`, real clips shown to the discriminator."""
+
+    total_kclips: float = Field(200.0, gt=0)
+    """Thousands of real clips until training ends."""
+    batch_size: int = Field(32, ge=2)
+    """Clips in one update of either network."""
+    loss: Literal["minimax", "nonsaturating", "hinge", "relativistic"] = "nonsaturating"
+    """The objective, see `vidgan.training.losses`."""
+    generator_lr: float = Field(2e-3, gt=0)
+    """Adam's step size for the generator."""
+    discriminator_lr: float = Field(2e-3, gt=0)
+    """Adam's step size for the discriminator."""
+    adam_betas: tuple[float, float] = (0.0, 0.99)
+    """Decay of Adam's two running means, for both networks."""
+    r1_gamma: float = Field(1.0, ge=0)
+    """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off."""
+    r2_gamma: float = Field(0.0, ge=0)
+    """The same at generated clips; 0 is off."""
+    penalty_interval: int = Field(8, ge=1)
+    """Updates from one penalty to the next; its weight is multiplied by this (lazy regularisation)."""
+    ema_halflife_kclips: float = Field(2.0, gt=0)
+    """Thousands of clips after which a generator's weights count half in the moving average that makes the clips."""
+    seed: int = Field(0, ge=0)
+    """Owns every random draw of the run: weights, order of clips, latents, augmentation."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """"auto" is bfloat16 autocast where the processor or GPU multiplies it natively, else float32."""
+    sample_kclips: float = Field(5.0, gt=0)
+    """Thousands of clips from one sheet of samples to the next."""
+    checkpoint_kclips: float = Field(5.0, gt=0)
+    """Thousands of clips from one checkpoint to the next."""
+
+
+class Config(Section):
+    """All settings of a run."""
+
+    data: DataConfig = DataConfig()
+    augment: AugmentConfig = AugmentConfig()
+    model: ModelConfig = ModelConfig()
+    train: TrainConfig = TrainConfig()
+
+
+def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
+    """Read a YAML file and apply `section.key=value` overrides.
+
+    Raises `ConfigError` naming the file or override, the key, what was found and what is known.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot read the config ({error}); give a YAML file such as configs/clip64.yaml") from None
+    try:
+        tree = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: not YAML ({' '.join(str(error).split())})") from None
+    if not isinstance(tree, dict):
+        raise ConfigError(f'{path}: holds a {type(tree).__name__} (expected sections such as "data:" and "train:")')
+    return build_config(tree, overrides, source=str(path))
+
+
+def build_config(tree: dict[str, Any], overrides: list[str] | None = None, *, source: str = "config") -> Config:
+    """Validate a tree of settings after applying `section.key=value` overrides. Raises `ConfigError`."""
+    tree = {name: dict(section) if isinstance(section, dict) else section for name, section in tree.items()}
+    for override in overrides or []:
+        key, equals, value = override.partition("=")
+        section, dot, field = key.partition(".")
+        if not (equals and dot and section and field):
+            raise ConfigError(f'"{override}" is not an override (expected section.key=value, such as train.seed=1)')
+        if not isinstance(tree.get(section) or {}, dict):
+            raise ConfigError(f'{source}: "{section}" is not a section of settings')
+        try:
+            parsed = yaml.safe_load(value)
+        except yaml.YAMLError:
+            raise ConfigError(f'"{override}": the value is not YAML') from None
+        tree[section] = {**(tree.get(section) or {}), field: parsed}
+    try:
+        return Config.model_validate(tree)
+    except ValidationError as error:
+        raise ConfigError(f"{source}: {_in_words(error)}") from None
+
+
+def _in_words(error: ValidationError) -> str:
+    """The first problem that pydantic found, as a sentence."""
+    problem = error.errors()[0]
+    place = [str(part) for part in problem["loc"]]
+    key = ".".join(place)
+    if problem["type"] == "extra_forbidden":
+        known = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields
+        return f'unknown setting "{key}"{did_you_mean(place[-1], known)}'
+    return f"{key} is {problem['input']!r}: {problem['msg']}"
+
+
+def config_to_yaml(config: Config) -> str:
+    """The whole config, defaults included, as YAML that `load_config` reads back to an equal one."""
+    return yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False)
