@@ -1,0 +1,163 @@
+"""Frame sequences: numbered stills in a folder, such as `shot.1001.png` to `shot.1100.png`.
+
+Numbers are listed here and never guessed: FFmpeg stops without a word at the first missing one. Names are parsed
+by fileseq; one `#` is one digit, so `shot.####.png` has four and `shot.#.png` is not padded (1, 2, 10).
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
+
+from vidgan.errors import MediaError, RequestError
+from vidgan.files import writable_folder
+from vidgan.media.stills import STILL_SUFFIXES, write_still
+
+
+@dataclass(frozen=True)
+class FrameSequence:
+    """Stills that share a name but for the frame number. A still without a number is a sequence of one frame."""
+
+    folder: Path
+    prefix: str
+    padding: int
+    """Digits a number is padded to; 0 where the name holds no number."""
+    suffix: str
+    numbers: tuple[int, ...]
+    """Frame numbers that exist, ascending."""
+
+    @property
+    def pattern(self) -> str:
+        """The name with one `#` a digit, such as "shot.####.png"."""
+        return f"{self.prefix}{'#' * self.padding}{self.suffix}"
+
+    def path(self, number: int) -> Path:
+        """The file of a frame number."""
+        digits = f"{number:0{self.padding}d}" if self.padding else ""
+        return self.folder / f"{self.prefix}{digits}{self.suffix}"
+
+    def paths(self) -> list[Path]:
+        """All files in the order of their numbers."""
+        return [self.path(number) for number in self.numbers]
+
+    def runs(self) -> list[tuple[int, ...]]:
+        """Consecutive numbers; a missing number ends a run.   (1, 2, 4, 5) -> [(1, 2), (4, 5)]"""
+        breaks = [i for i in range(1, len(self.numbers)) if self.numbers[i] != self.numbers[i - 1] + 1]
+        return [self.numbers[i:j] for i, j in zip([0, *breaks], [*breaks, len(self.numbers)], strict=True)]
+
+    def missing(self) -> list[int]:
+        """Numbers between the first and the last that do not exist."""
+        return sorted(set(range(self.numbers[0], self.numbers[-1] + 1)) - set(self.numbers))
+
+
+def find_sequences(paths: Iterable[Path]) -> tuple[list[FrameSequence], list[Path]]:
+    """Sort files into frame sequences and the rest. Only names count; nothing is opened.
+
+    Returns the sequences by folder and name, and the paths that are no stills we read, in their order.
+    """
+    names_by_folder, leftovers = defaultdict(list), []
+    for path in paths:
+        if path.suffix.lower() in STILL_SUFFIXES:
+            names_by_folder[path.parent].append(path.name)
+        else:
+            leftovers.append(path)
+    sequences = []
+    for folder, names in names_by_folder.items():
+        for found in FileSequence.yield_sequences_in_list(names, pad_style=PAD_STYLE_HASH1):
+            sequences += _from_fileseq(folder, found)
+    return sorted(sequences, key=lambda sequence: (sequence.folder, sequence.pattern)), leftovers
+
+
+def _from_fileseq(folder: Path, found: FileSequence) -> list[FrameSequence]:
+    """fileseq takes "take-0002" for frame -2, which would play backwards: here a dash belongs to the name."""
+    prefix, suffix, padding = found.basename(), found.extension(), found.zfill()
+    if found.frameSet() is None:
+        return [FrameSequence(folder, prefix, 0, suffix, numbers=(0,))]
+    after_dash = sorted(-number for number in found.frameSet() if number < 0)
+    plain = sorted(number for number in found.frameSet() if number >= 0)
+    sequences = []
+    if plain:
+        sequences.append(FrameSequence(folder, prefix, padding, suffix, tuple(plain)))
+    if after_dash:
+        sequences.append(FrameSequence(folder, f"{prefix}-", max(padding - 1, 1), suffix, tuple(after_dash)))
+    return sequences
+
+
+def is_pattern(text: str | Path) -> bool:
+    """Whether a name stands for many files: `shot.####.png`, `shot.@@@.png`, `shot.%04d.png`."""
+    return re.search(r"[#@]|%\d*d", Path(text).name) is not None
+
+
+def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
+    """The frames on disk that fit a pattern, such as "dir/shot.####.png" or "dir/shot.%04d.png".
+
+    Raises `RequestError` if the text is no pattern, `MediaError` if no file fits.
+    """
+    folder, prefix, padding, suffix = _parse_pattern(text)
+    fits = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(suffix))
+    found = [match[1] for path in _listed(folder) if (match := fits.fullmatch(path.name))]
+    numbers = {int(digits) for digits in found if digits == f"{int(digits):0{padding}d}"}
+    if not numbers:
+        raise MediaError(f"{text}: no file has such a name; check the folder and the number of digits")
+    return FrameSequence(folder, prefix, padding, suffix, tuple(sorted(numbers)))
+
+
+def _listed(folder: Path) -> list[Path]:
+    return sorted(folder.iterdir()) if folder.is_dir() else []
+
+
+def _parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
+    """Folder, prefix, padding and suffix of a pattern."""
+    path = Path(text)
+    try:
+        parsed = FileSequence(path.name, pad_style=PAD_STYLE_HASH1) if is_pattern(text) else None
+    except FileSeqException:
+        parsed = None
+    if parsed is None or parsed.frameSet() is not None or parsed.zfill() < 1:
+        raise RequestError(f"{text}: is not a pattern of names (expected one such as shot.####.png or shot.%04d.png)")
+    return path.parent, parsed.basename(), parsed.zfill(), parsed.extension()
+
+
+def write_frame_sequence(
+    target: str | Path, frames: Iterable[np.ndarray], *, first_number: int = 1001, overwrite: bool = False
+) -> FrameSequence:
+    """Write frames uint8 [H, W, 3] or [H, W, 1] as stills and return what was written.
+
+    `target` is a pattern, or a folder: `takes/dawn` holds `dawn.1001.png` and so on. Each file is whole or absent.
+    Old frames of that name are never mixed with new ones: they are refused, or removed with `overwrite`.
+
+    Raises `RequestError` if the folder cannot be written or holds such frames, `MediaError` if there are no frames.
+    """
+    target = Path(target)
+    pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####.png"
+    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    if suffix.lower() not in STILL_SUFFIXES:
+        raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected .png or .jpg)")
+    writable_folder(folder)
+    old = _existing(pattern)
+    if old and not overwrite:
+        raise RequestError(f"{pattern}: {len(old)} frames of that name exist; remove them or choose another name")
+    sequence = FrameSequence(folder, prefix, padding, suffix, ())
+    numbers = []
+    for number, frame in enumerate(frames, start=first_number):
+        write_still(sequence.path(number), frame)
+        numbers.append(number)
+    if not numbers:
+        raise MediaError(f"{pattern}: there are no frames to write")
+    written = FrameSequence(folder, prefix, padding, suffix, tuple(numbers))
+    for path in set(old) - set(written.paths()):
+        path.unlink()
+    return written
+
+
+def _existing(pattern: Path) -> list[Path]:
+    try:
+        return frame_sequence_from_pattern(pattern).paths()
+    except MediaError:
+        return []
