@@ -85,9 +85,9 @@ class ModelConfig(Section):
     motion_dim: int = Field(16, ge=1)
     """Numbers a step in the motion noise: what changes over time."""
     generator_channels: int = Field(32, ge=4)
-    """Channels of the generator's largest picture; each smaller level has twice as many."""
+    """Channels of the generator's largest level; each smaller level has twice as many."""
     discriminator_channels: int = Field(32, ge=4)
-    """Channels of the discriminator's largest picture; each smaller level has twice as many."""
+    """Channels of the discriminator's largest level; each smaller level has twice as many."""
     max_channels: int = Field(256, ge=4)
     """No level of either network has more channels than this."""
 

@@ -1,0 +1,70 @@
+"""The discriminator: a spatiotemporal network that walks the plan of levels down to one logit a clip."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from einops import rearrange, reduce
+from torch import Tensor, nn
+
+from vidgan.nn.layers import BRANCH_GAIN, activate, convolution, downsample_space, downsample_time, fold_pixels, projection
+from vidgan.nn.levels import PIXEL_FOLD, Level
+
+FEATURE_DIM = 256
+
+
+class DiscriminatorBlock(nn.Module):
+    """From one level to the next smaller: a residual block, then half the size, and half the rate if planned."""
+
+    def __init__(self, level: Level, smaller: Level) -> None:
+        super().__init__()
+        self.halve_rate = smaller.frame_step > level.frame_step
+        self.conv1 = convolution(level.channels, level.channels, temporal=level.temporal, pad_time=True)
+        self.conv2 = convolution(level.channels, smaller.channels, temporal=False, pad_time=True, gain=BRANCH_GAIN)
+        self.skip = projection(level.channels, smaller.channels)
+
+    def downsample(self, x: Tensor) -> Tensor:
+        """Half the size, and half the rate if planned."""
+        x = downsample_space(x)
+        return downsample_time(x) if self.halve_rate else x
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B, c, T, H, W] -> [B, c of the smaller level, its frames, height, width]."""
+        residual = self.conv2(self.downsample(activate(self.conv1(activate(x)))))
+        return self.skip(self.downsample(x)) + residual
+
+
+class Discriminator(nn.Module):
+    """Video and class in, logits out; above zero means real.
+
+    Conditional by projection (Miyato and Koyama 2018): the class's embedding is multiplied with the features.
+    """
+
+    def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int) -> None:
+        super().__init__()
+        self.levels = tuple(levels)
+        smallest = self.levels[0]
+        self.from_picture = convolution(channels * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True)
+        self.blocks = nn.ModuleList(
+            DiscriminatorBlock(level, smaller)
+            for level, smaller in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True)
+        )
+        self.last = convolution(smallest.channels, smallest.channels, temporal=smallest.temporal, pad_time=True)
+        self.features = nn.Linear(smallest.channels * smallest.height * smallest.width, FEATURE_DIM)
+        self.logit = nn.Linear(FEATURE_DIM, 1)
+        self.class_embedding = nn.Embedding(num_classes, FEATURE_DIM) if num_classes else None
+
+    def forward(self, video: Tensor, labels: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]."""
+        x = self.from_picture(fold_pixels(video))
+        for block in self.blocks:
+            x = block(x)
+        x = activate(self.last(activate(x)))
+        x = activate(self.features(rearrange(x, "b c t h w -> b t (h w c)")))
+        with torch.autocast(x.device.type, enabled=False):
+            features = reduce(x.float(), "b t f -> b f", "mean")
+            logits = self.logit(features)[:, 0]
+            if self.class_embedding is not None:
+                logits = logits + (self.class_embedding(labels) * features).sum(1) / FEATURE_DIM**0.5
+        return logits

@@ -1,0 +1,176 @@
+"""The generator: a content latent and a noise signal over time become a clip of any length.
+
+    z [B, content]  + class ------------------> style, the same for the whole clip
+    motion noise [B, motion, steps] -> several speeds -+
+                                                       v
+    level 0, small and slow -> twice the size, twice the rate -> ... -> video [B, C, T, H, W]
+
+It is fully convolutional in time and pads nothing there: each level asks the one before for as many
+more frames as its kernels use up, down to the noise, which has no ends. So no frame knows its index,
+and any stretch of a take can be made by itself (`windows`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+import torch.nn.functional as F
+from einops import rearrange, repeat
+from torch import Tensor, nn
+
+from vidgan.nn.layers import BRANCH_GAIN, Modulation, activate, convolution, projection, unfold_pixels, upsample_space
+from vidgan.nn.levels import PIXEL_FOLD, Level
+
+Window = tuple[int, int]
+"""A half-open range (start, stop) of frames, counted from the take's first; it may begin below zero."""
+
+# Widths, in steps of the motion noise, of the low-pass filters that give motion its slow and fast parts
+# (the idea of LongVideoGAN, Brooks et al. 2022). The first leaves the noise as it is.
+NOISE_WIDTHS = (0.0, 1.0, 2.0, 4.0)
+
+STYLE_DIM = 128
+
+
+def needed_before(window: Window, level: Level) -> Window:
+    """The frames that a block of this level takes in, to put out `window`."""
+    kernel_reach = 1 if level.temporal else 0
+    return window[0] - kernel_reach, window[1] + kernel_reach
+
+
+def slower(window: Window) -> Window:
+    """The frames at half the rate that cover `window`."""
+    return window[0] // 2, -(-window[1] // 2)
+
+
+def gaussian_kernel(width: float, reach: int) -> Tensor:
+    """[2 * reach + 1] weights of a Gaussian with this standard deviation, scaled to keep white noise's variance."""
+    position = torch.arange(-reach, reach + 1, dtype=torch.float64)
+    weights = torch.exp(-0.5 * (position / width) ** 2) if width > 0 else (position == 0).double()
+    return (weights / weights.square().sum().sqrt()).float()
+
+
+class NoiseFilters(nn.Module):
+    """White noise [B, D, n] -> [B, n - 2 * reach, D * 4]: the noise at several speeds, each of unit variance."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.reach = int(3 * max(NOISE_WIDTHS))
+        kernels = torch.stack([gaussian_kernel(width, self.reach) for width in NOISE_WIDTHS])
+        self.register_buffer("kernels", rearrange(kernels, "s k -> s 1 k"), persistent=False)
+
+    def forward(self, noise: Tensor) -> Tensor:
+        """Filter every channel alone with every kernel."""
+        with torch.autocast(noise.device.type, enabled=False):
+            signals = F.conv1d(rearrange(noise, "b d n -> (b d) 1 n"), self.kernels)
+        return rearrange(signals, "(b d) s n -> b n (d s)", b=noise.shape[0])
+
+
+class GeneratorBlock(nn.Module):
+    """One level: a residual block of two modulated convolutions, the second one over time as well."""
+
+    def __init__(self, in_channels: int, level: Level) -> None:
+        super().__init__()
+        self.level = level
+        self.modulate1 = Modulation(STYLE_DIM, in_channels)
+        self.conv1 = convolution(in_channels, level.channels, temporal=False, pad_time=False)
+        self.modulate2 = Modulation(STYLE_DIM, level.channels)
+        self.conv2 = convolution(level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN)
+        self.skip = projection(in_channels, level.channels)
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """[B, in, T + 2 * reach, h, w], [B, style] -> [B, channels, T, height, width]."""
+        # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
+        residual = self.conv1(self._grown(activate(self.modulate1(x, style))))
+        residual = self.conv2(activate(self.modulate2(residual, style)))
+        shortcut = x[:, :, 1:-1] if self.level.temporal else x
+        return self._grown(self.skip(shortcut)) + residual
+
+    def _grown(self, x: Tensor) -> Tensor:
+        size = (self.level.height, self.level.width)
+        return x if x.shape[3:] == size else upsample_space(x, *size)
+
+
+class Generator(nn.Module):
+    """A 3-D-convolutional generator for one plan of levels.
+
+    With `num_classes` above zero the class shapes the style; else labels are ignored.
+    """
+
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        *,
+        height: int,
+        width: int,
+        channels: int,
+        content_dim: int,
+        motion_dim: int,
+        num_classes: int,
+    ) -> None:
+        super().__init__()
+        self.levels, self.height, self.width = tuple(levels), height, width
+        self.content_dim, self.motion_dim, self.num_classes = content_dim, motion_dim, num_classes
+        first = self.levels[0]
+        self.filters = NoiseFilters()
+        self.class_embedding = nn.Embedding(num_classes, content_dim) if num_classes else None
+        self.mapping = nn.Sequential(
+            nn.Linear(content_dim * (2 if num_classes else 1), STYLE_DIM), nn.LeakyReLU(0.2), nn.Linear(STYLE_DIM, STYLE_DIM)
+        )
+        self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
+        blocks, in_channels = [], first.channels
+        for level in self.levels:
+            blocks.append(GeneratorBlock(in_channels, level))
+            in_channels = level.channels
+        self.blocks = nn.ModuleList(blocks)
+        self.to_picture = convolution(
+            in_channels, channels * PIXEL_FOLD**2, temporal=False, pad_time=False, gain=BRANCH_GAIN
+        )
+
+    def windows(self, first_frame: int, num_frames: int) -> list[Window]:
+        """Frames that each level takes in, smallest level first, to make this stretch of a take."""
+        window = (first_frame, first_frame + num_frames)
+        windows: list[Window] = []
+        for index in reversed(range(len(self.levels))):
+            window = needed_before(window, self.levels[index])
+            windows.insert(0, window)
+            if index and self.levels[index - 1].frame_step > self.levels[index].frame_step:
+                window = slower(window)
+        return windows
+
+    def motion_window(self, first_frame: int, num_frames: int) -> Window:
+        """Steps of motion noise, half-open, that decide this stretch of a take."""
+        start, stop = self.windows(first_frame, num_frames)[0]
+        return start - self.filters.reach, stop + self.filters.reach
+
+    def forward(
+        self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int = 0, num_frames: int | None = None
+    ) -> Tensor:
+        """Make frames `first_frame` ... `first_frame + num_frames` of B takes.
+
+        z [B, content_dim], motion [B, motion_dim, steps] (white noise for exactly `motion_window`),
+        labels int64 [B] -> video [B, C, T, H, W], about -1..1.
+        """
+        num_frames = self.levels[-1].frames if num_frames is None else num_frames
+        windows = self.windows(first_frame, num_frames)
+        content = F.normalize(z, dim=1) * self.content_dim**0.5
+        if self.class_embedding is not None:
+            content = torch.cat([content, self.class_embedding(labels)], dim=1)
+        style = self.mapping(content)
+
+        signal = self.filters(motion)
+        signal = torch.cat([repeat(style, "b d -> b n d", n=signal.shape[1]), signal], dim=2)
+        level = self.levels[0]
+        x = rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)
+        for index, block in enumerate(self.blocks):
+            if index and self.levels[index - 1].frame_step > self.levels[index].frame_step:
+                x = self._at_twice_the_rate(x, after=windows[index - 1], before=windows[index], level=self.levels[index - 1])
+            x = block(x, style)
+        return unfold_pixels(self.to_picture(activate(x)).float(), self.height, self.width)
+
+    @staticmethod
+    def _at_twice_the_rate(x: Tensor, *, after: Window, before: Window, level: Level) -> Tensor:
+        """Every frame twice, cut to the window that the next level takes in."""
+        start = after[0] + (1 if level.temporal else 0)
+        frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, before[0] - 2 * start : before[1] - 2 * start]
+        return rearrange(frames, "b t h w c -> b c t h w")

@@ -1,0 +1,88 @@
+"""Everything that changes during training, as one object, and the file that holds it.
+
+Every random draw of an update is a pure function of (seed, num_clips), so no random state needs keeping.
+"""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidgan.config import Config
+from vidgan.errors import WeightsError
+from vidgan.files import written_beside
+from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.nn.discriminator import Discriminator
+from vidgan.nn.generator import Generator
+
+CHECKPOINT_FORMAT = 1
+
+
+@dataclass
+class TrainState:
+    """Both networks, the generator's moving average, both optimisers, and the clock."""
+
+    generator: Generator
+    discriminator: Discriminator
+    generator_ema: Generator
+    generator_optimizer: torch.optim.Adam
+    discriminator_optimizer: torch.optim.Adam
+    num_clips: int = 0
+    """Real clips shown to the discriminator so far."""
+
+
+def new_state(config: Config, num_classes: int, device: torch.device) -> TrainState:
+    """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(config.train.seed)
+        generator = build_generator(config, num_classes).to(device)
+        discriminator = build_discriminator(config, num_classes).to(device)
+    train = config.train
+    return TrainState(
+        generator=generator,
+        discriminator=discriminator,
+        generator_ema=copy.deepcopy(generator).eval().requires_grad_(False),
+        generator_optimizer=torch.optim.Adam(generator.parameters(), lr=train.generator_lr, betas=train.adam_betas),
+        discriminator_optimizer=torch.optim.Adam(
+            discriminator.parameters(), lr=train.discriminator_lr, betas=train.adam_betas
+        ),
+    )
+
+
+_STATEFUL = ("generator", "discriminator", "generator_ema", "generator_optimizer", "discriminator_optimizer")
+
+
+def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) -> None:
+    """Write the whole state, atomically, with the hash of the footage it was trained on."""
+    contents: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _STATEFUL}
+    contents |= {"format": CHECKPOINT_FORMAT, "num_clips": state.num_clips, "manifest_hash": manifest_hash}
+    with written_beside(path) as beside:
+        torch.save(contents, beside)
+
+
+def load_checkpoint(path: str | Path, state: TrainState) -> str:
+    """Fill `state` from a file without running code from it; returns the hash of the footage it was trained on.
+
+    Raises `WeightsError` for a damaged file, one that holds anything but data, or one of another config.
+    """
+    path = Path(path)
+    try:
+        contents = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception as error:  # torch raises many kinds for a damaged or unsafe file
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise WeightsError(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
+    if not isinstance(contents, dict) or contents.get("format") != CHECKPOINT_FORMAT:
+        found = contents.get("format") if isinstance(contents, dict) else type(contents).__name__
+        raise WeightsError(f"{path}: checkpoint format {found} (expected {CHECKPOINT_FORMAT})")
+    try:
+        for name in _STATEFUL:
+            getattr(state, name).load_state_dict(contents[name])
+    except (KeyError, RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise WeightsError(f"{path}: made with another config ({reason}); train into a new --run folder") from None
+    state.num_clips = contents["num_clips"]
+    return contents["manifest_hash"]
