@@ -1,0 +1,1 @@
+"""Footage: from a studio's folder to clips. Scan, select, prepare, sample, augment."""

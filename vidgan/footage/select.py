@@ -1,0 +1,104 @@
+"""Which shots a run uses, at which rate, and which of their frames."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from fractions import Fraction
+from math import ceil
+
+from vidgan.clip import span
+from vidgan.config import DataConfig
+from vidgan.errors import FootageError
+from vidgan.footage.scan import Note, Scan, Shot
+
+
+@dataclass(frozen=True)
+class SelectedShot:
+    """A shot and its frames at the run's rate."""
+
+    shot: Shot
+    frames: tuple[int, ...]
+    """Position in the shot of each frame at the run's rate; not descending."""
+
+
+@dataclass(frozen=True)
+class Selection:
+    """The shots of a run; every other one is in `notes`."""
+
+    scan: Scan
+    shots: tuple[SelectedShot, ...]
+    notes: tuple[Note, ...]
+    rate: Fraction | None
+    """Frames a second of all shots; None if they are images."""
+    class_names: tuple[str, ...]
+    """Sorted; empty for an unconditional run."""
+
+    def num_clips(self, data: DataConfig) -> int:
+        """Clips that begin at different frames."""
+        return sum(len(shot.frames) - span(data.num_frames, data.frame_stride) + 1 for shot in self.shots)
+
+
+def select_shots(scan: Scan, data: DataConfig) -> Selection:
+    """The shots long enough for a clip at the run's one rate.
+
+    Raises `FootageError` if none is left, with the reasons.
+    """
+    rate = data.rate or commonest_rate(scan)
+    notes = list(scan.notes)
+    selected: list[SelectedShot] = []
+    for shot in scan.shots:
+        usable = use_shot(shot, rate, data)
+        if isinstance(usable, str):
+            notes.append(Note(source=shot.source, reason=usable))
+        else:
+            selected.append(usable)
+    if not selected:
+        reasons = "; ".join(f"{note.source}: {note.reason}" for note in notes[:3])
+        more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
+        raise FootageError(
+            f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used ({reasons}{more})"
+        )
+    conditional = data.classes == "folders"
+    class_names = sorted({chosen.shot.class_name for chosen in selected if chosen.shot.class_name}) if conditional else []
+    return Selection(scan, tuple(selected), tuple(notes), rate, tuple(class_names))
+
+
+def commonest_rate(scan: Scan) -> Fraction | None:
+    """The rate of the most movie frames; the slower of equals. None without movies."""
+    frames: Counter[Fraction] = Counter()
+    for shot in scan.shots:
+        if shot.rate is not None:
+            frames[shot.rate] += shot.num_frames
+    return min(frames, key=lambda rate: (-frames[rate], rate), default=None)
+
+
+def use_shot(shot: Shot, rate: Fraction | None, data: DataConfig) -> SelectedShot | str:
+    """The shot's frames at this rate, or the reason why it is not used."""
+    if data.classes == "folders" and shot.class_name is None:
+        return "lies in no class folder (data.classes is folders)"
+    if shot.kind == "stills":
+        if data.num_frames > 1 and shot.num_frames > 1 and data.rate is None:
+            return "a frame sequence has no rate: set data.rate"
+        frames = tuple(range(shot.num_frames))
+    elif shot.rate != rate and data.num_frames > 1:
+        if data.other_rates == "refuse":
+            return f"its rate is {shot.rate}, the run's is {rate} (data.other_rates is refuse)"
+        shot = shot.model_copy(update={"notes": (*shot.notes, f"resampled from {shot.rate} to {rate} frames/s")})
+        frames = resampled_frames(shot.num_frames, shot.rate, rate)
+    else:
+        frames = tuple(range(shot.num_frames))
+    needed = span(data.num_frames, data.frame_stride)
+    if len(frames) < needed:
+        return f"too short: {len(frames)} frames from frame {shot.first}, a clip spans {needed}"
+    return SelectedShot(shot, frames)
+
+
+def resampled_frames(num_frames: int, rate: Fraction, new_rate: Fraction) -> tuple[int, ...]:
+    """For each moment k / new_rate of a shot, the frame nearest in time, the earlier of two equally near.
+
+    The new frames cover what the old ones do: num_frames / rate seconds, rounded to whole frames.
+    """
+    step = rate / new_rate
+    count = max(1, round(num_frames / step))
+    return tuple(min(ceil(k * step - Fraction(1, 2)), num_frames - 1) for k in range(count))
