@@ -55,7 +55,8 @@ class DataConfig(Section):
     frame_stride: int = Field(1, ge=1)
     """Source frames from one clip frame to the next; clips are made at the footage's rate divided by this."""
     rate: Rate | None = None
-    """The one rate of all footage, exact ("24000/1001"). Unset: the rate most frames have. Required for frame sequences alone."""
+    """The one rate of all footage, exact ("24000/1001"). Unset: the rate most movie frames have.
+    Frame sequences need it."""
     other_rates: Literal["resample", "refuse"] = "resample"
     """Movies at another rate: take the frames nearest in time, or leave the movie out with a note."""
     fit: Literal["crop", "letterbox"] = "crop"
@@ -84,11 +85,11 @@ class ModelConfig(Section):
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
     """Numbers a step in the motion noise: what changes over time."""
-    generator_channels: int = Field(32, ge=4)
+    generator_channels: int = Field(64, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
-    discriminator_channels: int = Field(32, ge=4)
+    discriminator_channels: int = Field(64, ge=4)
     """Channels of the discriminator's largest level; each smaller level has twice as many."""
-    max_channels: int = Field(256, ge=4)
+    max_channels: int = Field(128, ge=4)
     """No level of either network has more channels than this."""
 
 
@@ -97,17 +98,17 @@ class TrainConfig(Section):
 
     total_kclips: float = Field(200.0, gt=0)
     """Thousands of real clips until training ends."""
-    batch_size: int = Field(32, ge=2)
+    batch_size: int = Field(16, ge=2)
     """Clips in one update of either network."""
     loss: Literal["minimax", "nonsaturating", "hinge", "relativistic"] = "nonsaturating"
     """The objective, see `vidgan.training.losses`."""
-    generator_lr: float = Field(2e-3, gt=0)
+    generator_lr: float = Field(5e-4, gt=0)
     """Adam's step size for the generator."""
-    discriminator_lr: float = Field(2e-3, gt=0)
+    discriminator_lr: float = Field(5e-4, gt=0)
     """Adam's step size for the discriminator."""
-    adam_betas: tuple[float, float] = (0.0, 0.99)
+    adam_betas: tuple[float, float] = (0.5, 0.99)
     """Decay of Adam's two running means, for both networks."""
-    r1_gamma: float = Field(1.0, ge=0)
+    r1_gamma: float = Field(0.3, ge=0)
     """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off."""
     r2_gamma: float = Field(0.0, ge=0)
     """The same at generated clips; 0 is off."""
@@ -143,7 +144,7 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError(f"{path}: cannot read the config ({error}); give a YAML file such as configs/clip64.yaml") from None
+        raise ConfigError(f"{path}: cannot be read ({error}); expected a config such as configs/clip64.yaml") from None
     try:
         tree = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:

@@ -54,10 +54,10 @@ def translate(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
 def cut_out(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
     """Make a box of `share` of the picture's sides mid-grey (0), at a random place."""
     height, width = video.shape[3:]
-    inside = [
-        (torch.arange(size, device=video.device) - ((uniform(video, draws) + 1) / 2 * size)[:, None]).abs() < share * size / 2
-        for size in (height, width)
-    ]
+    inside = []
+    for size in (height, width):
+        middle = (uniform(video, draws) + 1) / 2 * size
+        inside.append((torch.arange(size, device=video.device) - middle[:, None]).abs() < share * size / 2)
     box = rearrange(inside[0], "b h -> b h 1") & rearrange(inside[1], "b w -> b 1 w")
     return video.masked_fill(rearrange(box, "b h w -> b 1 1 h w"), 0.0)
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from vidgan.clip import span
+from vidgan.errors import RequestError
 from vidgan.footage.prepare import PreparedFootage
 
 
@@ -16,8 +17,14 @@ class ClipSampler:
     """An endless stream of clips, each position of each shot equally likely. No clip crosses a shot's ends."""
 
     def __init__(self, footage: PreparedFootage, *, num_frames: int, frame_stride: int, seed: int) -> None:
+        """Raises `RequestError` if a shot is shorter than a clip."""
         self.footage, self.num_frames, self.frame_stride, self.seed = footage, num_frames, frame_stride, seed
         positions = [len(shot) - span(num_frames, frame_stride) + 1 for shot in footage.frames]
+        if min(positions) < 1:
+            raise RequestError(
+                f"the shortest shot has {min(map(len, footage.frames))} frames, "
+                f"a clip spans {span(num_frames, frame_stride)}; select the footage for these clips"
+            )
         self._stops = np.array(list(accumulate(positions)))
 
     @property
@@ -35,7 +42,8 @@ class ClipSampler:
         frames = self.footage.frames[shot]
         from_end = int(self._stops[shot]) - position  # 1 for the shot's last clip
         stop = len(frames) - from_end + 1
-        return frames[stop - span(self.num_frames, self.frame_stride) : stop : self.frame_stride], self.footage.labels[shot]
+        start = stop - span(self.num_frames, self.frame_stride)
+        return frames[start : stop : self.frame_stride], self.footage.labels[shot]
 
     def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Frames uint8 [B, T, H, W, C] and labels int64 [B] of items first ... first + count."""

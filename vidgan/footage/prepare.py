@@ -9,10 +9,12 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
+from functools import partial
 from itertools import groupby
 from pathlib import Path
 
@@ -25,11 +27,10 @@ from torchvision.transforms.v2 import functional as transforms
 from vidgan.clip import LUMA_WEIGHTS, span
 from vidgan.config import DataConfig
 from vidgan.errors import FootageError, MediaError
-from vidgan.files import written_beside
+from vidgan.files import writable_folder, written_beside
 from vidgan.footage.scan import Note, Shot, cache_folder
 from vidgan.footage.select import SelectedShot, Selection
 from vidgan.media.movies import read_movie
-from vidgan.media.sequences import frame_sequence_from_pattern, is_pattern
 from vidgan.media.stills import read_still
 
 # Counted up whenever the same source and settings would be prepared to other pixels.
@@ -37,6 +38,9 @@ PREPARE_VERSION = 1
 
 # Frames resized in one call.
 BATCH_FRAMES = 16
+
+# Frame index or number, and how to read its picture: uint8 [H, W, 3].
+Source = Iterator[tuple[int, Callable[[], np.ndarray]]]
 
 
 @dataclass(frozen=True)
@@ -72,29 +76,33 @@ def prepare_footage(
     A shot that cannot be read to its end is left out with a note. Raises `FootageError` if the disk is too
     full, or if no shot could be read.
     """
-    folder = cache_folder() / "frames"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = writable_folder(cache_folder() / "frames")
     _remove_abandoned(folder)
-    paths = {chosen: folder / f"{_key(chosen, selection, data)}.npy" for chosen in selection.shots}
-    missing = [chosen for chosen in selection.shots if not paths[chosen].exists()]
+    notes = list(selection.notes)
+    paths = {}
+    for chosen in selection.shots:
+        try:
+            paths[chosen] = folder / f"{_key(chosen, selection, data)}.npy"
+        except OSError as error:
+            notes.append(Note(source=chosen.shot.source, reason=f"cannot be read any more ({error.strerror})"))
+    missing = [chosen for chosen in paths if not paths[chosen].exists()]
     _check_free_space(folder, sum(len(chosen.frames) for chosen in missing) * data.height * data.width * data.channels)
 
     total, done = sum(len(chosen.frames) for chosen in missing), 0
-    notes = list(selection.notes)
     failed = set()
     for _, group in groupby(missing, key=lambda chosen: chosen.shot.source):
         shots = list(group)
-        source_frames = _read_source(selection.scan.root, shots)
+        source = _read_source(selection.scan.root, shots)
         for chosen in shots:
             try:
-                _write_frames(paths[chosen], chosen, source_frames, data)
+                _write_frames(paths[chosen], chosen, source, data)
             except MediaError as error:
                 notes.append(Note(source=chosen.shot.source, reason=str(error)))
                 failed.add(chosen)
             done += len(chosen.frames)
             if progress:
                 progress(done, total)
-    usable = [chosen for chosen in selection.shots if chosen not in failed]
+    usable = [chosen for chosen in paths if chosen not in failed]
     if not usable:
         raise FootageError(f"{selection.scan.root}: no shot could be prepared ({notes[-1].source}: {notes[-1].reason})")
     return PreparedFootage(
@@ -129,59 +137,66 @@ def fit_frames(frames: np.ndarray, pixel_aspect: Fraction, data: DataConfig) -> 
     return rearrange(pictures, "t c h w -> t h w c").numpy()
 
 
-def _write_frames(
-    path: Path, chosen: SelectedShot, source_frames: Iterator[tuple[int, np.ndarray]], data: DataConfig
-) -> None:
+def _write_frames(path: Path, chosen: SelectedShot, source: Source, data: DataConfig) -> None:
     """Take this shot's frames from its source and write them, whole or not at all."""
     shape = (len(chosen.frames), data.height, data.width, data.channels)
     with written_beside(path) as beside:
         prepared = np.lib.format.open_memmap(beside, mode="w+", dtype=np.uint8, shape=shape)
         written, batch = 0, []
-        wanted = [chosen.shot.first + position for position in chosen.frames]
-        frame_index, picture = -1, None
-        for number in wanted:
-            while frame_index < number:
-                frame_index, picture = next(source_frames, (None, None))
-                if frame_index is None:
-                    raise MediaError(f"ends before frame {number}, which the scan has seen; it changed meanwhile")
+        for picture in _pictures(chosen, source):
             batch.append(picture)
-            if len(batch) == BATCH_FRAMES or written + len(batch) == len(wanted):
+            if len(batch) == BATCH_FRAMES or written + len(batch) == len(chosen.frames):
                 prepared[written : written + len(batch)] = fit_frames(np.stack(batch), chosen.shot.pixel_aspect, data)
                 written += len(batch)
                 batch = []
         prepared.flush()
 
 
-def _read_source(root: Path, shots: list[SelectedShot]) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame index or number, frame uint8 [H, W, 3]) of a source, once each, up to the last shot's end."""
+def _pictures(chosen: SelectedShot, source: Source) -> Iterator[np.ndarray]:
+    """The shot's frames at the run's rate, uint8 [H, W, 3]; one that is wanted twice is read once."""
+    shot, found, picture = chosen.shot, None, None
+    for number in (shot.first + position for position in chosen.frames):
+        if number != found:
+            found, read = next((frame for frame in source if frame[0] >= number), (None, None))
+            if found != number:
+                raise MediaError(f"frame {number}, which the scan has seen, is not there any more")
+            picture = read()
+            height, width = picture.shape[:2]
+            if (height, width) != (shot.height, shot.width):
+                raise MediaError(
+                    f"frame {number} is {width}x{height}, those before are {shot.width}x{shot.height} (width x height)"
+                )
+        yield picture
+
+
+def _read_source(root: Path, shots: list[SelectedShot]) -> Source:
+    """The frames of some shots of one source, in order. A still that cannot be read does not end the others."""
     shot = shots[0].shot
-    stop = max(chosen.shot.first + chosen.shot.num_frames for chosen in shots)
     if shot.kind == "movie":
-        wanted = {chosen.shot.first + position for chosen in shots for position in chosen.frames}
+        stop = max(chosen.shot.first + chosen.shot.num_frames for chosen in shots)
         for frame in read_movie(root / shot.source, stop=stop):
-            if frame.index in wanted:
-                yield frame.index, frame.rgb()
+            yield frame.index, frame.rgb
     else:
-        for number, path in _still_paths(root, shot):
-            yield number, read_still(path)
+        for chosen in shots:
+            for number, path in _still_paths(root, chosen.shot):
+                yield number, partial(read_still, path)
 
 
 def _still_paths(root: Path, shot: Shot) -> list[tuple[int, Path]]:
-    """Frame number and file of every still of a shot."""
-    if not is_pattern(shot.source):
-        return [(shot.first, root / shot.source)]
-    sequence = frame_sequence_from_pattern(root / shot.source)
-    return [(number, sequence.path(number)) for number in sequence.numbers]
+    """Frame number and file of every still of a shot: the last `#`s of its pattern stand for the digits."""
+    path = root / shot.source
+    pattern = re.fullmatch(r"(.*?)(#+)([^#]*)", path.name)
+    if pattern is None or path.exists():  # a still without a number, whose name may hold a "#" of its own
+        return [(shot.first, path)]
+    prefix, digits, suffix = pattern.groups()
+    numbers = range(shot.first, shot.first + shot.num_frames)
+    return [(number, path.with_name(f"{prefix}{number:0{len(digits)}d}{suffix}")) for number in numbers]
 
 
 def _key(chosen: SelectedShot, selection: Selection, data: DataConfig) -> str:
     """SHA-256 of everything that decides a prepared shot's pixels."""
     root, shot = selection.scan.root, chosen.shot
-    if shot.kind == "movie":
-        files = [root / shot.source]
-    else:
-        last = shot.first + shot.num_frames
-        files = [path for number, path in _still_paths(root, shot) if shot.first <= number < last]
+    files = [root / shot.source] if shot.kind == "movie" else [path for _, path in _still_paths(root, shot)]
     identity = [(str(file.resolve()), file.stat().st_size, file.stat().st_mtime_ns) for file in files]
     pixels = data.model_dump(include={"height", "width", "channels", "fit"})
     decisive = [PREPARE_VERSION, identity, shot.first, chosen.frames, str(shot.pixel_aspect), pixels]

@@ -1,7 +1,7 @@
 """What a footage folder holds: every file ends in a shot or in a note with its reason.
 
 Movies are decoded whole, because only their frames tell how many there are and when they are shown. What
-was found in a file is remembered by its path, size and time, so a second scan of it is instant.
+was found in a file is remembered by its path, size and times, so a second scan of it is instant.
 """
 
 from __future__ import annotations
@@ -16,20 +16,23 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import platformdirs
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer
 
 from vidgan.config import Rate
 from vidgan.errors import FootageError, MediaError
-from vidgan.files import write_text
+from vidgan.files import writable_folder, write_text
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.sequences import FrameSequence, find_sequences
 from vidgan.media.stills import STILL_SUFFIXES, read_still_size
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 MOVIE_SUFFIXES = frozenset(
-    ".3gp .avi .flv .h264 .264 .hevc .m2ts .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf .ogv .ts .vob .webm .wmv".split()
+    ".3gp .avi .dv .flv .h264 .264 .hevc .m2ts .m2v .m4v .mkv .mov .mp4 .mpeg .mpg .mts .mxf "  # noqa: SIM905
+    ".ogv .ts .vob .webm .wmv .y4m".split()
 )
-UNREAD_SUFFIXES = frozenset(".exr .dpx .cin .tif .tiff .bmp .tga .webp .gif .r3d .braw .ari .arx .dng".split())
+UNREAD_SUFFIXES = frozenset(
+    ".exr .dpx .cin .tif .tiff .bmp .tga .webp .gif .r3d .braw .ari .arx .dng".split()  # noqa: SIM905
+)
 
 # Counted up whenever the same file would be scanned to another result.
 SCAN_VERSION = 1
@@ -95,12 +98,17 @@ def scan_footage(root: str | Path, *, progress: Callable[[int, int], None] | Non
         found = "is a file" if root.exists() else "no such folder"
         raise FootageError(f"{root}: {found} (expected a folder with movies or frame sequences)")
     files = list(_files_below(root))
-    sequences, others = find_sequences(files)
+    sequences, others = find_sequences(path for path in files if _is_text(path))
     movies = [path for path in others if path.suffix.lower() in MOVIE_SUFFIXES]
     notes = [
         Note(source=_relative(path, root), reason=f"{path.suffix.lower()[1:].upper()} files are not read yet")
         for path in others
         if path.suffix.lower() in UNREAD_SUFFIXES
+    ]
+    notes += [
+        Note(source=ascii(_relative(path, root)), reason="its name is not UTF-8; rename it")
+        for path in files
+        if not _is_text(path)
     ]
     if not (movies or sequences or notes):
         raise FootageError(
@@ -125,18 +133,23 @@ def scan_footage(root: str | Path, *, progress: Callable[[int, int], None] | Non
 
 def scan_movie(path: Path, root: Path) -> Found:
     """Decode a movie and split it into shots at its gaps; remembered from the last time if it did not change."""
-    stat = path.stat()
-    key = hashlib.sha256(
-        json.dumps([SCAN_VERSION, str(path.resolve()), str(root.resolve()), stat.st_size, stat.st_mtime_ns]).encode()
-    ).hexdigest()
+    source = _relative(path, root)
+    try:
+        stat = path.stat()
+    except OSError as error:
+        return [], [Note(source=source, reason=f"cannot be read ({error.strerror})")]
+    # The source, because two links to one file may lie in different classes; the time of the last change of
+    # rights (ctime), because a file that could not be read may be readable now.
+    decisive = [SCAN_VERSION, source, str(path.resolve()), stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns]
+    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
     remembered = cache_folder() / "scans" / f"{key}.json"
     try:
         found = Scan.model_validate_json(remembered.read_text(encoding="utf-8"))
         return list(found.shots), list(found.notes)
-    except (OSError, ValidationError):
+    except (OSError, ValueError):
         pass
     shots, notes = _decode_movie(path, root)
-    remembered.parent.mkdir(parents=True, exist_ok=True)
+    writable_folder(remembered.parent)
     write_text(remembered, Scan(root=root, shots=tuple(shots), notes=tuple(notes)).model_dump_json())
     return shots, notes
 
@@ -236,6 +249,15 @@ def _files_below(root: Path) -> Iterator[Path]:
 
 def _relative(path: Path, root: Path) -> str:
     return path.relative_to(root).as_posix()
+
+
+def _is_text(path: Path) -> bool:
+    """Whether a path can be stored and shown; the names of some old files cannot."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _class_name(source: str) -> str | None:

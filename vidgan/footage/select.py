@@ -57,11 +57,11 @@ def select_shots(scan: Scan, data: DataConfig) -> Selection:
         reasons = "; ".join(f"{note.source}: {note.reason}" for note in notes[:3])
         more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
         raise FootageError(
-            f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used ({reasons}{more})"
+            f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used "
+            f"({reasons}{more})"
         )
-    conditional = data.classes == "folders"
-    class_names = sorted({chosen.shot.class_name for chosen in selected if chosen.shot.class_name}) if conditional else []
-    return Selection(scan, tuple(selected), tuple(notes), rate, tuple(class_names))
+    class_names = {chosen.shot.class_name for chosen in selected} if data.classes == "folders" else ()
+    return Selection(scan, tuple(selected), tuple(notes), rate, tuple(sorted(class_names)))
 
 
 def commonest_rate(scan: Scan) -> Fraction | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import nn
 
 from vidgan.config import Config
 from vidgan.nn.discriminator import Discriminator
@@ -38,6 +39,11 @@ def build_discriminator(config: Config, num_classes: int) -> Discriminator:
     """A discriminator with weights drawn from torch's global random state, in the fast memory layout."""
     network = Discriminator(discriminator_levels(config), channels=config.data.channels, num_classes=num_classes)
     return network.to(memory_format=torch.channels_last_3d)
+
+
+def num_parameters(network: nn.Module) -> int:
+    """Number of weights that training changes."""
+    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
 def _levels(config: Config, channels: int) -> tuple[Level, ...]:

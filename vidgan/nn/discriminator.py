@@ -8,7 +8,15 @@ import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
-from vidgan.nn.layers import BRANCH_GAIN, activate, convolution, downsample_space, downsample_time, fold_pixels, projection
+from vidgan.nn.layers import (
+    BRANCH_GAIN,
+    activate,
+    convolution,
+    downsample_space,
+    downsample_time,
+    fold_pixels,
+    projection,
+)
 from vidgan.nn.levels import PIXEL_FOLD, Level
 
 FEATURE_DIM = 256
@@ -45,7 +53,9 @@ class Discriminator(nn.Module):
         super().__init__()
         self.levels = tuple(levels)
         smallest = self.levels[0]
-        self.from_picture = convolution(channels * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True)
+        self.from_picture = convolution(
+            channels * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True
+        )
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(level, smaller)
             for level, smaller in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True)

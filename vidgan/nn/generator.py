@@ -75,7 +75,9 @@ class GeneratorBlock(nn.Module):
         self.modulate1 = Modulation(STYLE_DIM, in_channels)
         self.conv1 = convolution(in_channels, level.channels, temporal=False, pad_time=False)
         self.modulate2 = Modulation(STYLE_DIM, level.channels)
-        self.conv2 = convolution(level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN)
+        self.conv2 = convolution(
+            level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
+        )
         self.skip = projection(in_channels, level.channels)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
@@ -115,7 +117,9 @@ class Generator(nn.Module):
         self.filters = NoiseFilters()
         self.class_embedding = nn.Embedding(num_classes, content_dim) if num_classes else None
         self.mapping = nn.Sequential(
-            nn.Linear(content_dim * (2 if num_classes else 1), STYLE_DIM), nn.LeakyReLU(0.2), nn.Linear(STYLE_DIM, STYLE_DIM)
+            nn.Linear(content_dim * (2 if num_classes else 1), STYLE_DIM),
+            nn.LeakyReLU(0.2),
+            nn.Linear(STYLE_DIM, STYLE_DIM),
         )
         self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels
@@ -164,7 +168,9 @@ class Generator(nn.Module):
         x = rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)
         for index, block in enumerate(self.blocks):
             if index and self.levels[index - 1].frame_step > self.levels[index].frame_step:
-                x = self._at_twice_the_rate(x, after=windows[index - 1], before=windows[index], level=self.levels[index - 1])
+                x = self._at_twice_the_rate(
+                    x, after=windows[index - 1], before=windows[index], level=self.levels[index - 1]
+                )
             x = block(x, style)
         return unfold_pixels(self.to_picture(activate(x)).float(), self.height, self.width)
 

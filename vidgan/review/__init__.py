@@ -1,0 +1,1 @@
+"""What a supervisor looks at: takes as files, contact sheets, exports."""

@@ -1,0 +1,1 @@
+"""The game: objectives, the loop, its state, and what it leaves behind."""

@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from typing import Protocol
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from vidgan.clip import to_float
 from vidgan.config import Config
@@ -48,7 +48,7 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
         statistics |= update_generator(state, real, labels, config, draws)
         update_ema(state, config)
         state.num_clips += batch_size
-        yield {name: float(value) for name, value in statistics.items()}
+        yield {name: float(value.detach()) for name, value in statistics.items()}
 
 
 def real_video(frames: Tensor, config: Config, draws: torch.Generator) -> Tensor:
@@ -143,8 +143,3 @@ def autocast(precision: str, device: torch.device) -> AbstractContextManager:
 def cpu_has_bfloat16() -> bool:
     """Whether this processor has AVX-512 or AMX instructions for bfloat16."""
     return torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
-
-
-def trainable_parameters(network: nn.Module) -> int:
-    """Number of weights that training changes."""
-    return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)

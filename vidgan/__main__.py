@@ -1,0 +1,5 @@
+"""`python -m vidgan` is the `vidgan` command."""
+
+from vidgan.cli import main
+
+main()

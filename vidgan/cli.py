@@ -1,0 +1,162 @@
+"""The `vidgan` command: one short function a subcommand. A user's mistake is one line and exit code 2."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+from vidgan import __version__
+from vidgan.errors import RequestError, VidganError
+
+# Exit codes beside 0: a mistake of the user's, and a run that was stopped and can go on.
+MISTAKE, STOPPED = 2, 130
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    help="Video GANs for film: train on your own footage, render short clips from noise.",
+)
+console = Console()
+
+
+def mistakes_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
+    """Print a `VidganError` as one line and exit with code 2."""
+
+    @wraps(command)
+    def wrapped(*args: object, **kwargs: object) -> None:
+        try:
+            command(*args, **kwargs)
+        except VidganError as error:
+            typer.echo(f"error: {' '.join(str(error).split())}", err=True)
+            raise typer.Exit(MISTAKE) from None
+        except KeyboardInterrupt:
+            typer.echo("stopped", err=True)
+            raise typer.Exit(STOPPED) from None
+
+    return wrapped
+
+
+def print_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        typer.echo(f"vidgan {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[bool, typer.Option("--version", callback=print_version, is_eager=True)] = False,
+) -> None:
+    """Options before a subcommand."""
+
+
+@app.command(name="train")
+@mistakes_in_one_line
+def train_command(
+    config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/clip64.yaml")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.seed=1")] = None,
+    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences")] = ...,
+    run: Annotated[Path, typer.Option(help="Folder of the run; the same one goes on where it stopped")] = Path(
+        "runs/run"
+    ),
+    minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on")] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
+) -> None:
+    """Train a generator on a folder of footage. Ctrl-C saves; the same command goes on."""
+    from vidgan.config import load_config
+    from vidgan.run import describe_plan, look_at_footage, prepare_with_progress, run_training
+
+    settings = load_config(config, overrides)
+    selection = look_at_footage(footage, settings, console)
+    if dry_run:
+        typer.echo(describe_plan(settings, selection))
+        return
+    prepared = prepare_with_progress(selection, settings, console)
+    result = run_training(
+        settings, prepared, run, console=console, max_seconds=None if minutes is None else minutes * 60
+    )
+    typer.echo(f"{'finished' if result.finished else 'stopped'} at {result.num_clips / 1000:.1f} kclips")
+    typer.echo(f"weights       {result.weights}\nnewest sheet  {result.newest_sheet}")
+    if not result.finished and minutes is None:
+        typer.echo("the same command goes on")
+        raise typer.Exit(STOPPED)
+
+
+@app.command(name="generate")
+@mistakes_in_one_line
+def generate_command(
+    weights: Annotated[str, typer.Argument(help='A run folder, a weights file, or "demo"')],
+    seeds: Annotated[str, typer.Option(help="Seeds, such as 1-8 or 3,17,42")] = "1-8",
+    classes: Annotated[str | None, typer.Option(help='Classes, such as walk,fire, or "all"')] = None,
+    frames: Annotated[int | None, typer.Option(min=1, help="Length of a take; default as trained")] = None,
+    scale: Annotated[int, typer.Option(min=1, help="Enlarge by a whole factor, every pixel a square")] = 1,
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the MP4: 0 (best) to 51")] = 16,
+    out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
+) -> None:
+    """Render takes from seeds: an MP4 and a JSON sidecar each, and a contact sheet of all."""
+    from vidgan.review.takes import choose_takes, write_takes
+    from vidgan.run import show_progress
+    from vidgan.sampling.latents import parse_seeds
+    from vidgan.sampling.render import parse_classes
+    from vidgan.weights import load_generator
+
+    wanted = parse_seeds(seeds)
+    loaded = load_generator(weights)
+    labels = None if classes is None else parse_classes(classes, loaded.provenance)
+    takes = choose_takes(loaded, wanted, labels)
+    with show_progress(console, "rendering", "frames") as progress:
+        files = write_takes(loaded, takes, out, num_frames=frames, scale=scale, crf=crf, progress=progress)
+    typer.echo(f"{len(takes)} takes in {out}\ncontact sheet {files[-2]}, {files[-1].name}")
+
+
+@app.command(name="export")
+@mistakes_in_one_line
+def export_command(
+    input: Annotated[str, typer.Argument(help="A movie, a folder of frames, or a pattern such as shot.####.png")],
+    output: Annotated[str, typer.Argument(help="name.mp4, name.mkv, name.gif, name.####.png or a folder")],
+    rate: Annotated[str | None, typer.Option(help="Frames a second, exact: 24, 25, 24000/1001")] = None,
+    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of an MP4: 0 (best) to 51")] = 16,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old frames of the same name")] = False,
+) -> None:
+    """Write every frame of INPUT once, in order, as OUTPUT: a review MP4, a GIF or a frame sequence."""
+    from vidgan.config import parse_rate
+    from vidgan.review.export import export
+
+    try:
+        exact = None if rate is None else parse_rate(rate)
+    except ValueError as error:
+        raise RequestError(f"--rate: {error}") from None
+    result = export(input, output, rate=exact, crf=crf, overwrite=overwrite)
+    at_rate = f" at {result.rate} frames/s" if result.rate else ""
+    typer.echo(f"{result.output}: {result.num_frames} frames{at_rate}")
+    for note in result.notes:
+        typer.echo(f"note: {note}")
+
+
+@app.command(name="demo")
+@mistakes_in_one_line
+def demo_command(
+    minutes: Annotated[float, typer.Option(min=0.05, help="Time to train")] = 4.0,
+    out: Annotated[Path, typer.Option(help="Folder for footage, run and takes")] = Path("vidgan-demo"),
+) -> None:
+    """Make footage, train on it, render takes: the whole path in about six minutes on two cores."""
+    from vidgan.demo import run_demo
+
+    run_demo(out, minutes=minutes, console=console)
+
+
+def main() -> None:
+    """Entry point of the `vidgan` command."""
+    app(prog_name="vidgan")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

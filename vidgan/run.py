@@ -1,0 +1,298 @@
+"""A run: from a config and a footage folder to a trained generator. What `vidgan train` and `vidgan demo` do.
+
+RUN/config.yaml               the settings, defaults included
+RUN/checkpoint.pt             everything that changes; training goes on from here
+RUN/generator.safetensors     the averaged generator, for `vidgan generate`
+RUN/samples/                  sheets of generated and of real clips
+RUN/stats.jsonl, tensorboard/ the curves
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import torch
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
+from rich.text import Text
+
+from vidgan.clip import clip_to_frames, frames_to_clip
+from vidgan.config import Config, config_to_yaml, load_config
+from vidgan.errors import ConfigError
+from vidgan.files import writable_folder, write_text
+from vidgan.footage.augment import augment_video
+from vidgan.footage.clips import ClipSampler
+from vidgan.footage.prepare import PreparedFootage, prepare_footage, prepared_bytes
+from vidgan.footage.scan import Note, scan_footage
+from vidgan.footage.select import Selection, select_shots
+from vidgan.metrics.motion import motion_energy, variety
+from vidgan.nn.build import (
+    build_discriminator,
+    build_generator,
+    discriminator_levels,
+    generator_levels,
+    num_parameters,
+)
+from vidgan.nn.levels import print_levels
+from vidgan.review.takes import Take, write_sheets
+from vidgan.sampling.render import render_take
+from vidgan.training.interrupt import listening_for_stop
+from vidgan.training.log import StatsLog
+from vidgan.training.loop import real_video, train
+from vidgan.training.memory import training_bytes
+from vidgan.training.state import TrainState, load_checkpoint, new_state, save_checkpoint
+from vidgan.weights import WEIGHTS_NAME, LoadedGenerator, Provenance, save_generator
+
+# Settings that may differ when a run goes on.
+CHANGEABLE = {"train.total_kclips", "train.sample_kclips", "train.checkpoint_kclips"}
+
+# Takes on a sheet of samples: so many of each class, or so many in all.
+SHEET_TAKES_PER_CLASS = 6
+SHEET_TAKES = 16
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a call of `run_training` ended."""
+
+    finished: bool
+    """False if it was stopped before `total_kclips`; the same call goes on."""
+    weights: Path
+    newest_sheet: Path
+    num_clips: int
+
+
+def look_at_footage(folder: str | Path, config: Config, console: Console) -> Selection:
+    """Scan a folder and choose its shots, with progress; says what was found and what was set aside."""
+    with show_progress(console, "scanning", "files") as progress:
+        scan = scan_footage(folder, progress=progress)
+    selection = select_shots(scan, config.data)
+    at_rate = f" at {selection.rate} frames/s" if selection.rate else ""
+    console.print(
+        f"{folder}: {len(selection.shots)} shots{at_rate}, {selection.num_clips(config.data)} clips"
+        + (f", classes {', '.join(selection.class_names)}" if selection.class_names else ""),
+        highlight=False,
+    )
+    for chosen in selection.shots:
+        for about in chosen.shot.notes:
+            console.print(f"  {chosen.shot.source}: {about}", highlight=False, markup=False, style="dim")
+    print_notes(selection.notes, console)
+    return selection
+
+
+def print_notes(notes: tuple[Note, ...], console: Console) -> None:
+    """Say which sources are not used, or only in part, and why."""
+    for note in notes:
+        console.print(f"  not used: {note.source}: {note.reason}", highlight=False, markup=False, style="yellow")
+
+
+def prepare_with_progress(selection: Selection, config: Config, console: Console) -> PreparedFootage:
+    """Make the training frames that are missing, with progress; says first how large all of them are."""
+    size = prepared_bytes(selection, config.data)
+    data = config.data
+    console.print(f"frames at {data.width}x{data.height}: {size / 1e6:.1f} MB when prepared", highlight=False)
+    with show_progress(console, "preparing", "frames") as progress:
+        footage = prepare_footage(selection, data, progress=progress)
+    print_notes(footage.notes[len(selection.notes) :], console)
+    return footage
+
+
+def describe_plan(config: Config, selection: Selection) -> str:
+    """The resolved config, both plans of levels, parameters, clips found and memory, as text."""
+    generator = build_generator(config, len(selection.class_names))
+    discriminator = build_discriminator(config, len(selection.class_names))
+    return "\n".join(
+        [
+            config_to_yaml(config),
+            f"generator, {num_parameters(generator):,} parameters",
+            print_levels(generator_levels(config)),
+            "",
+            f"discriminator, {num_parameters(discriminator):,} parameters",
+            print_levels(discriminator_levels(config)),
+            "",
+            f"clips: {selection.num_clips(config.data)} from {len(selection.shots)} shots",
+            f"prepared frames: {prepared_bytes(selection, config.data) / 1e6:.1f} MB on disk",
+            f"memory for training: about {training_bytes(config, generator, discriminator) / 1e9:.2f} GB",
+        ]
+    )
+
+
+def run_training(
+    config: Config, footage: PreparedFootage, run: str | Path, *, console: Console, max_seconds: float | None = None
+) -> RunResult:
+    """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
+
+    Raises `ConfigError` if the run was begun with other settings, `RequestError` if its folder cannot be
+    written, `WeightsError` if its checkpoint is damaged.
+    """
+    run = writable_folder(run)
+    begin_run(run, config)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.set_flush_denormal(True)  # a saturated game fills a CPU with denormals and slows it several times
+    data, settings = config.data, config.train
+    clips = ClipSampler(footage, num_frames=data.num_frames, frame_stride=data.frame_stride, seed=settings.seed)
+    state = new_state(config, len(footage.class_names), device)
+    checkpoint = run / "checkpoint.pt"
+    if checkpoint.exists():
+        trained_on = load_checkpoint(checkpoint, state)
+        console.print(f"going on from {checkpoint} at {state.num_clips / 1000:.1f} kclips", highlight=False)
+        if trained_on != footage.manifest_hash:
+            console.print("the footage has changed since this run began", style="yellow")
+
+    provenance = Provenance(
+        config=config,
+        rate=None if footage.rate is None else footage.rate / data.frame_stride,
+        class_names=footage.class_names,
+        manifest_hash=footage.manifest_hash,
+        num_clips=state.num_clips,
+    )
+    newest_sheet = run / "samples"
+
+    def save() -> None:
+        save_checkpoint(checkpoint, state, manifest_hash=footage.manifest_hash)
+        save_generator(run / WEIGHTS_NAME, state.generator_ema, replace(provenance, num_clips=state.num_clips))
+
+    def draw_sheets() -> dict[str, float]:
+        nonlocal newest_sheet
+        newest_sheet, statistics = draw_samples(run / "samples", state, clips, provenance)
+        return statistics
+
+    began, began_at = time.monotonic(), state.num_clips
+    log = StatsLog(run, num_clips=state.num_clips)
+    with listening_for_stop() as stop, _training_progress(console) as progress:
+        task = progress.add_task("training", total=settings.total_kclips, completed=state.num_clips / 1000, words="")
+        if not state.num_clips:
+            log.write(0, draw_sheets())
+        for statistics in train(state, clips, config):
+            seconds = time.monotonic() - began
+            statistics["clips_per_second"] = (state.num_clips - began_at) / seconds
+            out_of_time = max_seconds is not None and seconds >= max_seconds
+            last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
+            if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
+                statistics |= draw_sheets()
+            if _due(state.num_clips, settings.checkpoint_kclips, settings.batch_size) or last:
+                save()
+            log.write(state.num_clips, statistics)
+            progress.update(task, completed=state.num_clips / 1000, words=_in_words(statistics))
+            if last:
+                break
+    log.close()
+    return RunResult(
+        finished=state.num_clips >= settings.total_kclips * 1000,
+        weights=run / WEIGHTS_NAME,
+        newest_sheet=newest_sheet,
+        num_clips=state.num_clips,
+    )
+
+
+def begin_run(run: Path, config: Config) -> None:
+    """Write the config into a new run folder; in an old one, raise `ConfigError` if it differs where it must not."""
+    path = run / "config.yaml"
+    if path.exists():
+        before, now = _flat(load_config(path)), _flat(config)
+        changed = [name for name in now if name not in CHANGEABLE and before[name] != now[name]]
+        if changed:
+            differences = ", ".join(f"{name} was {before[name]}, is {now[name]}" for name in changed)
+            raise ConfigError(
+                f"{run}: this run was begun with other settings ({differences}); choose a new --run folder"
+            )
+    write_text(path, config_to_yaml(config))
+
+
+def draw_samples(
+    folder: Path, state: TrainState, clips: ClipSampler, provenance: Provenance
+) -> tuple[Path, dict[str, float]]:
+    """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
+
+    Returns the sheet of takes and four figures: motion and variety of both.
+    """
+    folder.mkdir(exist_ok=True)
+    config, device = provenance.config, next(state.generator.parameters()).device
+    loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=folder)
+    num_classes = len(provenance.class_names)
+    takes = (
+        [Take(seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
+        if num_classes
+        else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
+    )
+    rendered = [torch.stack([torch.from_numpy(f) for f in render_take(loaded, t.seed, t.label, config.data.num_frames)])
+                for t in takes]  # fmt: skip
+    draws = torch.Generator().manual_seed(config.train.seed)
+    frames, labels = clips.batch(state.num_clips, len(takes))
+    real = augment_video(real_video(frames, config, draws), config.augment, draws)
+    order = labels.argsort(stable=True).tolist()
+
+    name = f"{state.num_clips / 1000:08.1f}_kclips"
+    sheet, _ = write_sheets(folder / name, loaded, takes, [take.numpy() for take in rendered])
+    write_sheets(
+        folder / f"{name}_real",
+        loaded,
+        [Take(index, int(labels[index])) for index in order],
+        [clip_to_frames(real[index]) for index in order],
+    )
+    generated = torch.stack([frames_to_clip(take) for take in rendered]).to(device)
+    return sheet, {
+        "motion_generated": motion_energy(generated).mean().item(),
+        "motion_real": motion_energy(real).mean().item(),
+        "variety_generated": variety(generated).item(),
+        "variety_real": variety(real).item(),
+    }
+
+
+def _due(num_clips: int, every_kclips: float, batch_size: int) -> bool:
+    """Whether the last update crossed a multiple of `every_kclips`."""
+    every = every_kclips * 1000
+    return num_clips // every > (num_clips - batch_size) // every
+
+
+def _flat(config: Config) -> dict[str, object]:
+    tree = config.model_dump(mode="json")
+    return {f"{section}.{name}": value for section, fields in tree.items() for name, value in fields.items()}
+
+
+def _in_words(statistics: dict[str, float]) -> str:
+    return (
+        f"{statistics['clips_per_second']:.1f} clips/s  "
+        f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}  "
+        f"logits real {statistics['logit_real']:+.2f} fake {statistics['logit_fake']:+.2f}"
+    )
+
+
+@contextmanager
+def show_progress(console: Console, doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar with rate and time left; yields the `progress(done, total)` that moves it."""
+    bar = Progress(
+        TextColumn(doing),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TextColumn(unit),
+        RatePerSecond(),
+        TimeRemainingColumn(),
+        console=console,
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task(doing, total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def _training_progress(console: Console) -> Progress:
+    return Progress(
+        TextColumn("{task.completed:.1f}/{task.total:g} kclips"),
+        BarColumn(bar_width=20),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[words]}"),
+        console=console,
+    )
+
+
+class RatePerSecond(ProgressColumn):
+    """How many a second."""
+
+    def render(self, task) -> Text:
+        """Text such as "12.3/s"."""
+        return Text(f"{task.speed:.1f}/s" if task.speed else "")

@@ -1,0 +1,42 @@
+"""Statistics of a run: `stats.jsonl`, one JSON object a line, and the same curves for TensorBoard."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from torch.utils.tensorboard import SummaryWriter
+
+from vidgan.files import write_text
+
+
+class StatsLog:
+    """Appends statistics; what an interrupted run wrote after its last checkpoint is taken back."""
+
+    def __init__(self, folder: Path, *, num_clips: int) -> None:
+        self._path = folder / "stats.jsonl"
+        if self._path.exists():
+            lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
+            write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
+        self._file = self._path.open("a", encoding="utf-8")
+        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
+
+    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
+        """One line and one point on each curve, at this many clips."""
+        self._file.write(json.dumps({"num_clips": num_clips, **statistics}) + "\n")
+        self._file.flush()
+        for name, value in statistics.items():
+            self._board.add_scalar(name, value, num_clips)
+
+    def close(self) -> None:
+        """Write out what is buffered."""
+        self._file.close()
+        self._board.close()
+
+
+def _clips_of(line: str) -> float:
+    """`num_clips` of a line; infinite for one that was cut off."""
+    try:
+        return json.loads(line)["num_clips"]
+    except (json.JSONDecodeError, KeyError, TypeError):
+        return float("inf")
