@@ -226,7 +226,7 @@ def draw_samples(
     real = augment_video(real_video(frames, config, draws), config.augment, draws)
     order = labels.argsort(stable=True).tolist()
 
-    name = f"{state.num_clips / 1000:08.1f}_kclips"
+    name = f"{state.num_clips:09d}_clips"
     sheet, _ = write_sheets(folder / name, loaded, takes, [take.numpy() for take in rendered])
     write_sheets(
         folder / f"{name}_real",

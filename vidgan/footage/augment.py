@@ -14,9 +14,9 @@ from vidgan.config import AugmentConfig
 
 
 def augment_video(video: Tensor, settings: AugmentConfig, draws: torch.Generator) -> Tensor:
-    """Video [B, C, T, H, W] -1..1 -> the same shape, each clip changed by draws of its own.
+    """Video [B, C, T, H, W] -1..1 -> the same shape and dtype, each clip changed by draws of its own.
 
-    With all strengths 0 it is `video` itself.
+    With all strengths 0 it is `video` itself. Colours may leave -1..1 and are not clamped, which would stop gradients.
     """
     if settings.color > 0:
         video = change_color(video, settings.color, draws)
@@ -30,10 +30,11 @@ def augment_video(video: Tensor, settings: AugmentConfig, draws: torch.Generator
 def change_color(video: Tensor, strength: float, draws: torch.Generator) -> Tensor:
     """Brightness by up to +-strength, contrast and saturation by up to a factor 1 +- strength."""
     brightness, saturation, contrast = (
-        rearrange(amount, "b -> b 1 1 1 1") for amount in (uniform(video, draws) * strength for _ in range(3))
+        rearrange(uniform(video, draws) * strength, "b -> b 1 1 1 1").to(video.dtype) for _ in range(3)
     )
-    grey = video.mean(1, keepdim=True)
-    video = grey + (video - grey) * (1 + saturation)
+    if video.shape[1] == 3:
+        grey = video.mean(1, keepdim=True)
+        video = grey + (video - grey) * (1 + saturation)
     mean = video.mean((1, 2, 3, 4), keepdim=True)
     return mean + (video - mean) * (1 + contrast) + brightness
 
@@ -45,10 +46,9 @@ def translate(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
     right = (uniform(video, draws) * share * width).round().long()
     rows = (torch.arange(height, device=video.device) - down[:, None]).clamp(0, height - 1)
     columns = (torch.arange(width, device=video.device) - right[:, None]).clamp(0, width - 1)
-    clips = rearrange(video, "b c t h w -> b t h w c")
     which = torch.arange(len(video), device=video.device)[:, None, None]
-    moved = rearrange(clips, "b t h w c -> b h w t c")[which, rows[:, :, None], columns[:, None, :]]
-    return rearrange(rearrange(moved, "b h w t c -> b t h w c").contiguous(), "b t h w c -> b c t h w")
+    moved = rearrange(video, "b c t h w -> b h w c t")[which, rows[:, :, None], columns[:, None, :]]
+    return rearrange(moved, "b h w c t -> b c t h w").contiguous(memory_format=memory_format(video))
 
 
 def cut_out(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
@@ -59,7 +59,7 @@ def cut_out(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
         middle = (uniform(video, draws) + 1) / 2 * size
         inside.append((torch.arange(size, device=video.device) - middle[:, None]).abs() < share * size / 2)
     box = rearrange(inside[0], "b h -> b h 1") & rearrange(inside[1], "b w -> b 1 w")
-    return video.masked_fill(rearrange(box, "b h w -> b 1 1 h w"), 0.0)
+    return torch.where(rearrange(box, "b h w -> b 1 1 h w"), video.new_zeros(()), video)
 
 
 def mirror_clips(video: Tensor, draws: torch.Generator) -> Tensor:
@@ -71,3 +71,9 @@ def mirror_clips(video: Tensor, draws: torch.Generator) -> Tensor:
 def uniform(video: Tensor, draws: torch.Generator) -> Tensor:
     """One number -1..1 a clip, [B], on the video's device."""
     return (torch.rand(len(video), generator=draws) * 2 - 1).to(video.device)
+
+
+def memory_format(video: Tensor) -> torch.memory_format:
+    """How the video lies in memory: a change keeps it, because convolutions are much faster in one than in the other."""
+    channels_last = video.is_contiguous(memory_format=torch.channels_last_3d) and not video.is_contiguous()
+    return torch.channels_last_3d if channels_last else torch.contiguous_format

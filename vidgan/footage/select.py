@@ -1,4 +1,4 @@
-"""Which shots a run uses, at which rate, and which of their frames."""
+"""Which shots a run uses, at which rate, and which of their frames. Nothing is read here."""
 
 from __future__ import annotations
 
@@ -10,7 +10,10 @@ from math import ceil
 from vidgan.clip import span
 from vidgan.config import DataConfig
 from vidgan.errors import FootageError
-from vidgan.footage.scan import Note, Scan, Shot
+from vidgan.footage.shots import Note, Scan, Shot
+
+# A picture enlarged more than this is worth a note: the networks would learn softness that no camera made.
+NOTED_ENLARGEMENT = 2
 
 
 @dataclass(frozen=True)
@@ -36,13 +39,13 @@ class Selection:
 
     def num_clips(self, data: DataConfig) -> int:
         """Clips that begin at different frames."""
-        return sum(len(shot.frames) - span(data.num_frames, data.frame_stride) + 1 for shot in self.shots)
+        return sum(clip_positions(len(chosen.frames), data.num_frames, data.frame_stride) for chosen in self.shots)
 
 
 def select_shots(scan: Scan, data: DataConfig) -> Selection:
     """The shots long enough for a clip at the run's one rate.
 
-    Raises `FootageError` if none is left, with the reasons.
+    Raises `FootageError` if none is left, with the first reasons.
     """
     rate = data.rate or commonest_rate(scan)
     notes = list(scan.notes)
@@ -56,12 +59,15 @@ def select_shots(scan: Scan, data: DataConfig) -> Selection:
     if not selected:
         reasons = "; ".join(f"{note.source}: {note.reason}" for note in notes[:3])
         more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
-        raise FootageError(
-            f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used "
-            f"({reasons}{more})"
-        )
-    class_names = {chosen.shot.class_name for chosen in selected} if data.classes == "folders" else ()
-    return Selection(scan, tuple(selected), tuple(notes), rate, tuple(sorted(class_names)))
+        raise FootageError(f"{scan.root}: none of its {len(scan.shots)} shots can be used. Set aside: {reasons}{more}")
+    return Selection(scan, tuple(selected), tuple(notes), rate, class_names_of(selected, data))
+
+
+def class_names_of(shots: list[SelectedShot], data: DataConfig) -> tuple[str, ...]:
+    """Classes that have a shot, sorted; none for an unconditional run."""
+    if data.classes == "none":
+        return ()
+    return tuple(sorted({chosen.shot.class_name for chosen in shots if chosen.shot.class_name is not None}))
 
 
 def commonest_rate(scan: Scan) -> Fraction | None:
@@ -77,21 +83,28 @@ def use_shot(shot: Shot, rate: Fraction | None, data: DataConfig) -> SelectedSho
     """The shot's frames at this rate, or the reason why it is not used."""
     if data.classes == "folders" and shot.class_name is None:
         return "lies in no class folder (data.classes is folders)"
+    frames, about = tuple(range(shot.num_frames)), []
     if shot.kind == "stills":
         if data.num_frames > 1 and shot.num_frames > 1 and data.rate is None:
             return "a frame sequence has no rate: set data.rate"
-        frames = tuple(range(shot.num_frames))
     elif shot.rate != rate and data.num_frames > 1:
         if data.other_rates == "refuse":
             return f"its rate is {shot.rate}, the run's is {rate} (data.other_rates is refuse)"
-        shot = shot.model_copy(update={"notes": (*shot.notes, f"resampled from {shot.rate} to {rate} frames/s")})
+        about.append(f"resampled from {shot.rate} to {rate} frames/s")
         frames = resampled_frames(shot.num_frames, shot.rate, rate)
-    else:
-        frames = tuple(range(shot.num_frames))
     needed = span(data.num_frames, data.frame_stride)
     if len(frames) < needed:
-        return f"too short: {len(frames)} frames from frame {shot.first}, a clip spans {needed}"
-    return SelectedShot(shot, frames)
+        plural = "frame" if len(frames) == 1 else "frames"
+        return f"too short: {len(frames)} {plural} from frame {shot.first}, a clip spans {needed}"
+    scale = fitted_scale(shot.height, shot.width, shot.pixel_aspect, data)
+    if scale > NOTED_ENLARGEMENT:
+        about.append(f"enlarged {float(scale):.1f} times, from {shot.width}x{shot.height} (width x height)")
+    return SelectedShot(shot.model_copy(update={"notes": (*shot.notes, *about)}), frames)
+
+
+def clip_positions(num_frames_of_shot: int, num_frames: int, frame_stride: int) -> int:
+    """Frames of a shot at which a clip can begin; 0 if the shot is too short for one."""
+    return max(0, num_frames_of_shot - span(num_frames, frame_stride) + 1)
 
 
 def resampled_frames(num_frames: int, rate: Fraction, new_rate: Fraction) -> tuple[int, ...]:
@@ -102,3 +115,9 @@ def resampled_frames(num_frames: int, rate: Fraction, new_rate: Fraction) -> tup
     step = rate / new_rate
     count = max(1, round(num_frames / step))
     return tuple(min(ceil(k * step - Fraction(1, 2)), num_frames - 1) for k in range(count))
+
+
+def fitted_scale(height: int, width: int, pixel_aspect: Fraction, data: DataConfig) -> Fraction:
+    """How many times a picture's rows are enlarged to cover the training frame ("crop") or to fit in it."""
+    choose = max if data.fit == "crop" else min
+    return choose(Fraction(data.height, height), data.width / (width * pixel_aspect))

@@ -102,7 +102,7 @@ def write_sheets(
     columns = per_class if by_class else grid_columns(len(takes))
     row_labels = [names[label] for label in labels[::columns]] if by_class else []
     sheet = contact_sheet(frames, columns=columns, row_labels=row_labels)
-    movie, still = stem.with_suffix(".mp4"), stem.with_suffix(".png")
+    movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
     write_movie(movie, iter(sheet), rate=loaded.provenance.rate or STILL_RATE)
     write_still(still, strip_sheet(frames, row_labels=[take_name(loaded, take) for take in takes]))
     return [movie, still]

@@ -95,8 +95,8 @@ def walk(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator
     period = random.uniform(0.95, 1.3)
     first_phase, drift_phase = random.uniform(0.0, 1.0, 2)
     swing = random.uniform(0.85, 1.15)
-    arm_swing = np.radians(random.uniform(20.0, 34.0))
-    elbow_bend = np.radians(random.uniform(12.0, 40.0))
+    arm_swing = np.radians(random.uniform(20.0, 32.0))
+    elbow_bend = np.radians(random.uniform(8.0, 26.0))
     lean = np.radians(random.uniform(0.0, 5.0))
     drift = random.uniform(0.03, 0.08) * min(1.0, view.aspect)
     speed = _walking_speed(figure, swing=swing) / period
@@ -114,9 +114,9 @@ def walk(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator
         arms = []
         for offset in (0.5, 0.0):
             forward = np.cos(2 * np.pi * (phase + offset - 0.03))
-            upper = arm_swing * forward
+            upper = arm_swing * (forward - 0.25)
             elbow = chest + mirror * hanging(upper, figure.upper_arm)
-            bend = elbow_bend + 0.25 * (1.0 + forward)
+            bend = elbow_bend + 0.18 * (1.0 + forward)
             arms.append(Arm(chest, elbow, elbow + mirror * hanging(upper + bend, figure.forearm)))
 
         light = room.painted(view, scroll=scroll, ground=GROUND)
@@ -143,7 +143,7 @@ def wave(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator
     for moments in view.chunks(times):
         phase = 2 * np.pi * (first_phase + moments / period)
         weight = sway * np.sin(2 * np.pi * (sway_phase + moments / sway_period))
-        pelvis = _points(centre + weight, GROUND + figure.ankle + 0.985 * (figure.thigh + figure.shin) - weight**2)
+        pelvis = _points(centre + weight, GROUND + figure.ankle + 0.996 * (figure.thigh + figure.shin) - 4.0 * weight**2)
         chest = pelvis + _points(0.5 * weight, TRUNK * figure.height)
         head = chest + _points(-0.6 * weight + 0.006 * side * np.sin(phase), HEAD_CENTRE * figure.height)
         legs = [_front_leg(figure, pelvis, side * leg, centre + side * leg * stance, GROUND) for leg in (1, -1)]
@@ -195,7 +195,7 @@ def jump(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator
         apart = stance + spread * hermite(spread_keys, clock)
         airborne = np.maximum(lift, 0.0)
         squash = np.minimum(lift, 0.0)
-        pelvis = _points(centre, GROUND + figure.ankle + 0.985 * (figure.thigh + figure.shin) + lift)
+        pelvis = _points(centre, GROUND + figure.ankle + 0.992 * (figure.thigh + figure.shin) + lift)
         chest = pelvis + _points(0.0, TRUNK * figure.height + 0.25 * squash)
         head = chest + _points(0.0, HEAD_CENTRE * figure.height + 0.08 * squash)
         legs = [_front_leg(figure, pelvis, side, centre + side * apart, GROUND + airborne) for side in (1, -1)]

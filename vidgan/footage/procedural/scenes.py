@@ -22,7 +22,9 @@ from vidgan.footage.procedural.canvas import (
     to_light,
 )
 
-NUM_KNOTS = 256
+NUM_KNOTS = 256  # of every noise; after so many it repeats
+WORLD = 16.0  # frame heights after which the trees repeat
+TREE_PARALLAX = 1.25  # how much faster than the camera the foreground slides
 
 
 @dataclass(frozen=True)
@@ -89,6 +91,15 @@ def landscape(random: np.random.Generator, view: View, times: np.ndarray) -> Ite
     sky = _Sky.drawn(random, hour, horizon=horizon, aspect=view.aspect)
     ridges = _drawn_ridges(random, hour, horizon=horizon)
     trees = _drawn_trees(random, hour)
+    meadow = Ridge(
+        base=0.07,
+        relief=0.02,
+        wavelength=0.5,
+        sharpness=0.0,
+        distance=0.0,
+        colour=0.8 * to_light(hour.ground),
+        knots=periodic_noise(random, num_knots=NUM_KNOTS),
+    )
     has_lake = bool(random.random() < 0.4)
     shore = random.uniform(0.24, 0.3)
     speed = random.choice([-1.0, 1.0]) * random.uniform(0.25, 0.6)
@@ -97,11 +108,12 @@ def landscape(random: np.random.Generator, view: View, times: np.ndarray) -> Ite
     for moments in fine.chunks(times):
         # The integral of speed * (1 + ease * cos): never still, never backwards.
         camera = speed * (moments + ease * 1.5 * np.sin(moments / 1.5 + ease_phase))
-        x, y = fine.x, fine.y
         if has_lake:
             light = _with_lake(fine, sky, ridges, camera, moments, shore=shore)
         else:
-            light = _vista(x, y, fine.pixel, sky, ridges, camera, moments)
+            light = _vista(fine.x, fine.y, fine.pixel, sky, ridges, camera, moments)
+        across = fine.x + (TREE_PARALLAX * camera)[:, None, None].astype(np.float32)
+        cover(light, np.clip(0.5 + (meadow.line(across, fine.pixel) - fine.y) / fine.pixel, 0.0, 1.0), meadow.colour)
         for tree in trees:
             _paint_tree(light, fine, tree, camera, lamp=sky.lamp)
         yield halved(light)
@@ -225,9 +237,6 @@ def _drawn_trees(random: np.random.Generator, hour: Hour) -> list[Tree]:
     ]
 
 
-WORLD = 16.0
-
-
 def _vista(
     x: np.ndarray, y: np.ndarray, pixel: float, sky: _Sky, ridges: list[Ridge], camera: np.ndarray, times: np.ndarray
 ) -> np.ndarray:
@@ -268,7 +277,7 @@ def _with_lake(
 
 def _paint_tree(light: np.ndarray, view: View, tree: Tree, camera: np.ndarray, *, lamp: np.ndarray) -> None:
     """The tree where the camera sees it; it passes faster than any ridge."""
-    x = (tree.across - 1.25 * camera + WORLD / 2) % WORLD - WORLD / 2
+    x = (tree.across - TREE_PARALLAX * camera + WORLD / 2) % WORLD - WORLD / 2
     if np.abs(x).min() > view.aspect / 2 + tree.height:
         return
 

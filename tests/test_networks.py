@@ -1,0 +1,155 @@
+"""Both networks, and the plan of levels they are built from."""
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidgan.config import build_config
+from vidgan.nn.build import build_discriminator, build_generator, discriminator_levels, num_parameters
+from vidgan.nn.generator import NoiseFilters
+from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels
+from vidgan.nn.levels import plan_levels, print_levels
+
+
+def small(height=16, width=16, num_frames=8, channels=3, **model):
+    model = {"generator_channels": 8, "discriminator_channels": 8, "max_channels": 8, "content_dim": 6} | model
+    data = {"height": height, "width": width, "num_frames": num_frames, "channels": channels}
+    return build_config({"data": data, "model": {"motion_dim": 3, **model}})
+
+
+def latents(generator, batch_size, first_frame, num_frames, seed=0):
+    draws = torch.Generator().manual_seed(seed)
+    start, stop = generator.motion_window(first_frame, num_frames)
+    z = torch.randn(batch_size, generator.content_dim, generator=draws)
+    return z, torch.randn(batch_size, generator.motion_dim, stop - start, generator=draws)
+
+
+def test_a_plan_for_64x64_clips_of_16_frames_is_the_one_in_the_docstring():
+    levels = plan_levels(height=64, width=64, num_frames=16, channels=64, max_channels=128)
+    assert [(level.frames, level.height, level.channels, level.temporal) for level in levels] == [
+        (4, 4, 128, True),
+        (8, 8, 128, True),
+        (16, 16, 128, True),
+        (16, 32, 64, False),
+    ]
+    assert "    2      16         16 x 16       128  3x3x3" in print_levels(levels)
+
+
+@given(
+    height=st.integers(8, 70), width=st.integers(8, 120), num_frames=st.integers(1, 40), channels=st.integers(1, 64)
+)
+def test_every_plan_ends_at_half_the_picture_and_only_ever_doubles(height, width, num_frames, channels):
+    levels = plan_levels(height=height, width=width, num_frames=num_frames, channels=channels, max_channels=64)
+    assert (levels[-1].height, levels[-1].width) == (-(-height // 2), -(-width // 2))
+    assert levels[-1].frame_step == 1
+    assert levels[-1].frames == num_frames
+    for smaller, larger in zip(levels, levels[1:], strict=False):
+        assert 2 * smaller.height - larger.height in (0, 1)
+        assert 2 * smaller.width - larger.width in (0, 1)
+        assert smaller.frame_step in (larger.frame_step, 2 * larger.frame_step)
+        assert smaller.temporal or not larger.temporal  # temporal kernels are where the picture is small
+        assert smaller.channels >= larger.channels
+    assert num_frames > 1 or not any(level.temporal for level in levels)
+
+
+@settings(deadline=None, max_examples=15)
+@given(
+    height=st.integers(8, 40),
+    width=st.integers(8, 56),
+    num_frames=st.integers(1, 18),
+    channels=st.sampled_from([1, 3]),
+    num_classes=st.sampled_from([0, 3]),
+)
+def test_clips_of_any_size_go_out_of_the_generator_and_into_the_discriminator(
+    height, width, num_frames, channels, num_classes
+):
+    config = small(height, width, num_frames, channels)
+    generator, discriminator = build_generator(config, num_classes), build_discriminator(config, num_classes)
+    labels = torch.zeros(2, dtype=torch.long)
+    video = generator(*latents(generator, 2, 0, num_frames), labels)
+    assert video.shape == (2, channels, num_frames, height, width)
+    assert discriminator(video, labels).shape == (2,)
+
+
+@pytest.mark.parametrize("num_classes", [0, 3])
+@pytest.mark.parametrize("num_frames", [1, 8])
+def test_every_parameter_of_both_networks_receives_a_gradient(num_frames, num_classes):
+    config = small(num_frames=num_frames)
+    generator, discriminator = build_generator(config, num_classes), build_discriminator(config, num_classes)
+    labels = torch.arange(4) % max(num_classes, 1)
+    with torch.no_grad():  # modulation starts as the identity: its weights' inputs would get none
+        for name, parameter in generator.named_parameters():
+            if "affine" in name:
+                parameter.normal_()
+    discriminator(generator(*latents(generator, 4, 0, num_frames), labels), labels).square().sum().backward()
+    for network in (generator, discriminator):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            assert parameter.grad.abs().sum() > 0, name
+
+
+@settings(deadline=None, max_examples=20)
+@given(first=st.integers(-9, 40), length=st.integers(1, 12), height=st.sampled_from([16, 20, 48]))
+def test_any_stretch_of_a_take_is_the_same_as_in_the_whole_take(first, length, height):
+    generator = build_generator(small(height, 24, 16), 0)
+    draws = torch.Generator().manual_seed(1)
+    whole_start, whole_stop = generator.motion_window(-9, 70)
+    z = torch.randn(1, generator.content_dim, generator=draws)
+    motion = torch.randn(1, generator.motion_dim, whole_stop - whole_start, generator=draws)
+    labels = torch.zeros(1, dtype=torch.long)
+    whole = generator(z, motion, labels, first_frame=-9, num_frames=70)
+    start, stop = generator.motion_window(first, length)
+    part = generator(
+        z, motion[:, :, start - whole_start : stop - whole_start], labels, first_frame=first, num_frames=length
+    )
+    assert torch.allclose(part, whole[:, :, first + 9 : first + 9 + length], atol=1e-5)
+
+
+def test_frames_far_from_a_step_of_motion_noise_do_not_depend_on_it():
+    generator = build_generator(small(num_frames=16), 0)
+    z, motion = latents(generator, 1, 0, 200)
+    labels = torch.zeros(1, dtype=torch.long)
+    before = generator(z, motion, labels, num_frames=200)
+    motion[:, :, -1] += 3.0
+    changed = (generator(z, motion, labels, num_frames=200) - before).abs().amax((0, 1, 3, 4)) > 0
+    assert changed[-1]
+    assert not changed[:100].any()
+
+
+def test_classes_and_both_latents_change_the_clip():
+    generator = build_generator(small(), 3)
+    with torch.no_grad():
+        for block in generator.blocks:
+            block.modulate1.affine.weight.normal_()
+    z, motion = latents(generator, 1, 0, 8)
+    other_z, other_motion = latents(generator, 1, 0, 8, seed=1)
+    first, second = torch.tensor([0]), torch.tensor([1])
+    clip = generator(z, motion, first)
+    for other in (generator(z, motion, second), generator(other_z, motion, first), generator(z, other_motion, first)):
+        assert (other - clip).abs().max() > 1e-3
+
+
+def test_noise_at_every_speed_has_unit_variance():
+    signal = NoiseFilters()(torch.randn(1, 2, 20_000, generator=torch.Generator().manual_seed(0)))
+    assert torch.allclose(signal.var(1), torch.ones(1, 8), atol=0.1)
+    steps = (signal[:, 1:] - signal[:, :-1]).square().mean(1)[0]
+    assert (steps[1:4] < steps[0:3]).all()  # each filter is slower than the one before
+
+
+def test_the_number_of_parameters_is_the_number_built():
+    config = small()
+    network = build_discriminator(config, 3)
+    assert num_parameters(network) == sum(tensor.numel() for tensor in network.state_dict().values())
+    assert len(network.blocks) == len(discriminator_levels(config)) - 1
+
+
+@pytest.mark.parametrize("size", [(8, 8), (9, 8), (8, 11), (7, 5)])
+def test_folding_pixels_is_undone_exactly(size):
+    video = torch.randn(2, 3, 4, *size)
+    assert torch.equal(unfold_pixels(fold_pixels(video), *size), video)
+
+
+def test_halving_the_rate_takes_means_of_pairs_and_keeps_a_last_odd_frame():
+    ramp = torch.arange(5.0).reshape(1, 1, 5, 1, 1)
+    assert downsample_time(ramp).flatten().tolist() == [0.5, 2.5, 4.0]
