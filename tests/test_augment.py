@@ -140,3 +140,13 @@ def test_about_half_the_clips_are_mirrored_and_the_others_untouched():
     flipped = (changed == clips.flip(4)).all((1, 2, 3, 4))
     assert torch.equal(same, ~flipped)
     assert 160 < flipped.sum() < 240
+
+
+@pytest.mark.parametrize("name", SETTINGS)
+def test_a_change_keeps_how_the_video_lies_in_memory(name):
+    layout = torch.channels_last_3d
+    clips = video().contiguous(memory_format=layout)
+    changed = augment_video(clips, SETTINGS[name], draws())
+    assert changed.is_contiguous(memory_format=layout)
+    assert torch.allclose(changed, augment_video(video(), SETTINGS[name], draws()), atol=1e-6)
+    assert augment_video(video(), SETTINGS[name], draws()).is_contiguous()

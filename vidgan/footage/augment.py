@@ -74,6 +74,6 @@ def uniform(video: Tensor, draws: torch.Generator) -> Tensor:
 
 
 def memory_format(video: Tensor) -> torch.memory_format:
-    """How the video lies in memory: a change keeps it, because convolutions are much faster in one than in the other."""
+    """How the video lies in memory: changes keep it, because the speed of convolutions hangs on it."""
     channels_last = video.is_contiguous(memory_format=torch.channels_last_3d) and not video.is_contiguous()
     return torch.channels_last_3d if channels_last else torch.contiguous_format

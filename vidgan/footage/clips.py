@@ -9,27 +9,24 @@ import torch
 from torch import Tensor
 
 from vidgan.clip import span
-from vidgan.errors import FootageError
+from vidgan.errors import RequestError
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.footage.select import clip_positions
 
 
 class ClipSampler:
-    """An endless stream of clips, each position of each shot equally likely. No clip crosses a shot's ends.
-
-    Raises `FootageError` if no shot is long enough for one clip.
-    """
+    """An endless stream of clips, each position of each shot equally likely. No clip crosses a shot's ends."""
 
     def __init__(self, footage: PreparedFootage, *, num_frames: int, frame_stride: int, seed: int) -> None:
+        """Raises `RequestError` if a shot is shorter than a clip."""
         self.footage, self.num_frames, self.frame_stride, self.seed = footage, num_frames, frame_stride, seed
+        shortest, needed = min(map(len, footage.frames)), span(num_frames, frame_stride)
+        if shortest < needed:
+            raise RequestError(
+                f"the shortest shot has {shortest} frames, a clip spans {needed}; select the shots again"
+            )
         positions = [clip_positions(len(shot), num_frames, frame_stride) for shot in footage.frames]
         self._first_positions = np.array([0, *accumulate(positions)])
-        if self.num_clips == 0:
-            longest = max(map(len, footage.frames), default=0)
-            raise FootageError(
-                f"a clip of {num_frames} frames at stride {frame_stride} spans {span(num_frames, frame_stride)}, "
-                f"the longest shot has {longest}; lower data.num_frames or data.frame_stride"
-            )
 
     @property
     def num_clips(self) -> int:

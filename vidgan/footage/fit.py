@@ -1,4 +1,4 @@
-"""One picture at training size: scaled in its shape, cut or put on black, in colour or grey."""
+"""Pictures at training size: scaled in their shape, cut or put on black, in colour or grey."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from vidgan.config import DataConfig
 from vidgan.footage.select import fitted_scale
 
 
-def fit_picture(picture: np.ndarray, pixel_aspect: Fraction, data: DataConfig) -> np.ndarray:
-    """uint8 [H, W, 3] -> uint8 [height, width, channels] of the config, never squashed, rounded.
+def fit_frames(frames: np.ndarray, pixel_aspect: Fraction, data: DataConfig) -> np.ndarray:
+    """uint8 [T, H, W, 3] -> uint8 [T, height, width, channels] of the config, never squashed, rounded.
 
     "crop" scales until the picture covers the frame and cuts what stands out, evenly; "letterbox" scales
     until all of it fits and leaves the rest black. Pixels that are not square become so. Bicubic, antialiased.
     """
-    height, width = picture.shape[:2]
+    height, width = frames.shape[1:3]
     scale = fitted_scale(height, width, pixel_aspect, data)
     size = [max(1, round(height * scale)), max(1, round(width * pixel_aspect * scale))]
-    fitted = rearrange(torch.from_numpy(picture), "h w c -> c h w")
+    fitted = rearrange(torch.from_numpy(frames), "t h w c -> t c h w")
     fitted = transforms.resize(fitted, size, interpolation=InterpolationMode.BICUBIC, antialias=True)
     fitted = transforms.center_crop(fitted, [data.height, data.width])  # black around a smaller picture
-    fitted = rearrange(fitted, "c h w -> h w c")
-    return np.ascontiguousarray(grey(fitted.numpy()) if data.channels == 1 else fitted.numpy())
+    fitted = rearrange(fitted, "t c h w -> t h w c").numpy()
+    return np.ascontiguousarray(grey(fitted) if data.channels == 1 else fitted)
 
 
-def grey(picture: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] -> uint8 [H, W, 1]: Rec.709 luma, rounded."""
-    return np.rint(picture @ np.array(LUMA_WEIGHTS)[:, None]).astype(np.uint8)
+def grey(frames: np.ndarray) -> np.ndarray:
+    """uint8 [T, H, W, 3] -> uint8 [T, H, W, 1]: Rec.709 luma, rounded."""
+    return np.rint(frames @ np.array(LUMA_WEIGHTS)[:, None]).astype(np.uint8)

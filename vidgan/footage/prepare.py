@@ -22,7 +22,7 @@ from vidgan.config import DataConfig
 from vidgan.errors import FootageError, MediaError
 from vidgan.files import writable_folder, written_beside
 from vidgan.footage.cache import cache_folder
-from vidgan.footage.fit import fit_picture
+from vidgan.footage.fit import fit_frames
 from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
 from vidgan.footage.shots import Note, note_on
 from vidgan.media.movies import read_movie
@@ -165,7 +165,7 @@ def _write_frames(
                     number, picture = next(pictures, (None, None))
                     if picture is None:
                         raise MediaError(f"ends before frame {chosen.shot.first + position}; it changed since the scan")
-                    fitted = fit_picture(picture, chosen.shot.pixel_aspect, data).tobytes()
+                    fitted = fit_frames(picture[None], chosen.shot.pixel_aspect, data).tobytes()
                 file.write(fitted)
                 yield written
     except OSError as error:

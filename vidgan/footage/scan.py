@@ -9,32 +9,20 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from vidgan.errors import FootageError, MediaError
+from vidgan.errors import MediaError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
+from vidgan.footage.folder import find_footage, relative
 from vidgan.footage.shots import Note, Scan, Shot, class_of, note_on
 from vidgan.media.movies import MovieHeader, read_header, read_movie
 from vidgan.media.sequences import FrameSequence, find_sequences
-from vidgan.media.stills import STILL_SUFFIXES, read_still_size
+from vidgan.media.stills import read_still_size
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
-
-_MOVIES = (
-    ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg "
-    ".mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .ts .vob .webm .wmv .y4m"
-)
-_UNREAD = (
-    ".ari .arx .avif .bmp .braw .cin .cr2 .cr3 .crm .dng .dpx .exr .gif .hdr .heic .jp2 .jxl .nev .psd .r3d .sgi "
-    ".tga .tif .tiff .webp"
-)
-MOVIE_SUFFIXES, UNREAD_SUFFIXES = frozenset(_MOVIES.split()), frozenset(_UNREAD.split())
 
 # Counted up whenever the same file would be scanned to another result.
 SCAN_VERSION = 2
@@ -50,20 +38,9 @@ def scan_footage(root: str | Path, *, progress: Callable[[int, int], None] | Non
     could be footage; `RequestError` if the cache folder cannot be written.
     """
     root = Path(root)
-    if not root.is_dir():
-        found = "is a file" if root.exists() else "no such folder"
-        raise FootageError(f"{root}: {found} (expected a folder with movies or frame sequences)")
+    files, notes = find_footage(root)
     writable_folder(cache_folder() / "scans")
-    files, notes = files_below(root)
-    sequences, others = find_sequences(files)
-    movies = [path for path in others if path.suffix.lower() in MOVIE_SUFFIXES]
-    notes += notes_on_unread(others, root)
-    if not (movies or sequences or notes):
-        raise FootageError(
-            f"{root}: no footage in this folder or below it: looked at {len(files)} files for movies "
-            f"(.mp4 .mov .mkv .avi .mxf ...) and stills ({' '.join(STILL_SUFFIXES)})"
-        )
-    sources: list[Path | FrameSequence] = [*movies, *sequences]
+    sources: list[FrameSequence | Path] = [source for kind in find_sequences(files) for source in kind]
     shots: list[Shot] = []
     with ThreadPoolExecutor(NUM_WORKERS) as pool:
         for done, found in enumerate(pool.map(lambda source: scan_source(source, root), sources), start=1):
@@ -78,68 +55,33 @@ def scan_footage(root: str | Path, *, progress: Callable[[int, int], None] | Non
     )
 
 
-def files_below(root: Path) -> tuple[list[Path], list[Note]]:
-    """Files below a folder in the order of their names, and a note on each folder that cannot be opened.
-
-    Hidden ones are left out. Links to folders are followed, each folder once.
-    """
-    files: list[Path] = []
-    errors: list[OSError] = []
-    seen = set()
-    for folder, folders, names in os.walk(root, followlinks=True, onerror=errors.append):
-        real = Path(folder).resolve()
-        if real in seen:
-            folders.clear()
-            continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        files += (Path(folder) / name for name in sorted(names) if not name.startswith("."))
-    return files, [
-        Note(source=_relative(Path(error.filename), root), reason=f"the folder cannot be opened ({error.strerror})")
-        for error in errors
-    ]
-
-
-def notes_on_unread(files: list[Path], root: Path) -> list[Note]:
-    """One note for all files of a kind in a folder, if it is a kind of still or camera original we do not read."""
-    kinds = Counter((path.parent, path.suffix) for path in files if path.suffix.lower() in UNREAD_SUFFIXES)
-    return [
-        Note(
-            source=_relative(folder / f"*{suffix}", root),
-            reason=f"not read yet: {count} {suffix[1:].upper()} {'file' if count == 1 else 'files'}",
-        )
-        for (folder, suffix), count in kinds.items()
-    ]
-
-
 def scan_source(source: Path | FrameSequence, root: Path) -> Scan:
-    """Shots and notes of one movie or frame sequence, remembered from the last time if no file changed.
-
-    A file that cannot even be opened is tried again each time: it may have been a matter of permissions.
-    """
+    """Shots and notes of one movie or frame sequence, remembered from the last time if no file changed."""
     files = [source] if isinstance(source, Path) else source.paths()
-    try:
-        stats = [file.stat() for file in files]
-    except OSError as error:
-        reason = f"cannot be opened ({error.strerror})"
-        return Scan(root=root, shots=(), notes=(Note(source=_relative(Path(error.filename), root), reason=reason),))
-    identity = [(str(file.resolve()), stat.st_size, stat.st_mtime_ns) for file, stat in zip(files, stats, strict=True)]
-    names = [_relative(file, root) for file in files]
-    key = hashlib.sha256(json.dumps([SCAN_VERSION, names, identity]).encode()).hexdigest()
+    decisive = [SCAN_VERSION, [relative(file, root) for file in files], [_state(file) for file in files]]
+    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
     remembered = cache_folder() / "scans" / f"{key}.json"
     try:
         return Scan.model_validate_json(remembered.read_text(encoding="utf-8")).model_copy(update={"root": root})
-    except (OSError, ValidationError):
+    except (OSError, ValueError):  # not there, or damaged
         pass
     found = scan_movie(source, root) if isinstance(source, Path) else scan_stills(source, root)
-    if found.shots:
-        write_text(remembered, found.model_dump_json())
+    write_text(remembered, found.model_dump_json())
     return found
+
+
+def _state(file: Path) -> tuple[str, int, int, bool] | None:
+    """What tells a file from a changed one, that it may be read included; None if it is gone."""
+    try:
+        stat = file.stat()
+    except OSError:
+        return None
+    return str(file.resolve()), stat.st_size, stat.st_mtime_ns, os.access(file, os.R_OK)
 
 
 def scan_movie(path: Path, root: Path) -> Scan:
     """Decode a movie and split it into shots at its gaps. If decoding fails, the frames before are kept."""
-    source = _relative(path, root)
+    source = relative(path, root)
     notes = []
     seconds: list[Fraction | None] = []
     try:
@@ -194,14 +136,17 @@ def _about_movie(header: MovieHeader, *, num_gaps: int, rest_missing: bool) -> t
 
 def scan_stills(sequence: FrameSequence, root: Path) -> Scan:
     """One shot for each run of stills of one size without a missing number; a still that cannot be read ends a run."""
-    source = _relative(sequence.folder / sequence.pattern, root)
+    source = relative(sequence.folder / sequence.pattern, root)
     notes, sizes = [], {}
     for number, path in zip(sequence.numbers, sequence.paths(), strict=True):
         try:
             sizes[number] = read_still_size(path)
         except MediaError as error:
-            notes.append(note_on(_relative(path, root), error, root))
+            notes.append(note_on(relative(path, root), error, root))
     runs = runs_of_one_size(sizes)
+    about = [f"{len(sequence.missing())} frame numbers are missing"] if sequence.missing() else []
+    if len(set(sizes.values())) > 1:
+        about.append("part of a frame sequence of more than one size")
     shots = [
         Shot(
             source=source,
@@ -215,7 +160,7 @@ def scan_stills(sequence: FrameSequence, root: Path) -> Scan:
             codec=sequence.suffix.rpartition(".")[2].lower(),
             padding=sequence.padding,
             class_name=class_of(source),
-            notes=("part of a frame sequence with missing numbers or more than one size",) if len(runs) > 1 else (),
+            notes=tuple(about),
         )
         for numbers in runs
     ]
@@ -231,7 +176,3 @@ def runs_of_one_size(sizes: dict[int, tuple[int, int]]) -> list[Sequence[int]]:
         else:
             runs.append([number])
     return runs
-
-
-def _relative(path: Path, root: Path) -> str:
-    return path.relative_to(root).as_posix()

@@ -59,7 +59,10 @@ def select_shots(scan: Scan, data: DataConfig) -> Selection:
     if not selected:
         reasons = "; ".join(f"{note.source}: {note.reason}" for note in notes[:3])
         more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
-        raise FootageError(f"{scan.root}: none of its {len(scan.shots)} shots can be used. Set aside: {reasons}{more}")
+        raise FootageError(
+            f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used "
+            f"({reasons}{more})"
+        )
     return Selection(scan, tuple(selected), tuple(notes), rate, class_names_of(selected, data))
 
 

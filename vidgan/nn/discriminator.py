@@ -12,10 +12,10 @@ from vidgan.nn.layers import (
     BRANCH_GAIN,
     activate,
     convolution,
-    downsample_space,
     downsample_time,
     fold_pixels,
-    projection,
+    halving_convolution,
+    pad_to_even,
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
 
@@ -23,24 +23,20 @@ FEATURE_DIM = 256
 
 
 class DiscriminatorBlock(nn.Module):
-    """From one level to the next smaller: a residual block, then half the size, and half the rate if planned."""
+    """From one level to the next smaller: a residual block that halves the size, and the rate if planned."""
 
     def __init__(self, level: Level, smaller: Level) -> None:
         super().__init__()
         self.halve_rate = smaller.frame_step > level.frame_step
         self.conv1 = convolution(level.channels, level.channels, temporal=level.temporal, pad_time=True)
-        self.conv2 = convolution(level.channels, smaller.channels, temporal=False, pad_time=True, gain=BRANCH_GAIN)
-        self.skip = projection(level.channels, smaller.channels)
-
-    def downsample(self, x: Tensor) -> Tensor:
-        """Half the size, and half the rate if planned."""
-        x = downsample_space(x)
-        return downsample_time(x) if self.halve_rate else x
+        self.conv2 = halving_convolution(level.channels, smaller.channels, kernel=4, gain=BRANCH_GAIN)
+        self.skip = halving_convolution(level.channels, smaller.channels, kernel=2)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, c, T, H, W] -> [B, c of the smaller level, its frames, height, width]."""
-        residual = self.conv2(self.downsample(activate(self.conv1(activate(x)))))
-        return self.skip(self.downsample(x)) + residual
+        x = pad_to_even(x)
+        smaller = self.skip(x) + self.conv2(activate(self.conv1(activate(x))))
+        return downsample_time(smaller) if self.halve_rate else smaller
 
 
 class Discriminator(nn.Module):

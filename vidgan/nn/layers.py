@@ -29,17 +29,29 @@ def convolution(in_channels: int, out_channels: int, *, temporal: bool, pad_time
     """A 3x3x3 convolution, or 1x3x3 without `temporal`. Space is padded with zeros.
 
     With `pad_time` the number of frames stays; without, a temporal kernel uses up one frame at each end,
-    so that no output has ever seen a frame that does not exist. Weights start as He et al. 2015 advise
-    for this activation, times `gain`.
+    so that no output has ever seen a frame that does not exist.
     """
     kernel = 3 if temporal else 1
     padding = (kernel // 2 if pad_time else 0, 1, 1)
     layer = nn.Conv3d(in_channels, out_channels, (kernel, 3, 3), padding=padding)
+    return initialised(layer, gain)
+
+
+def initialised(layer: nn.Conv3d, gain: float) -> nn.Conv3d:
+    """Weights as He et al. 2015 advise for this activation, times `gain`; biases zero."""
     nn.init.kaiming_normal_(layer.weight, a=LEAK)
     with torch.no_grad():
         layer.weight *= gain
         layer.bias.zero_()
     return layer
+
+
+def halving_convolution(in_channels: int, out_channels: int, *, kernel: int, gain: float = 1.0) -> nn.Conv3d:
+    """A 1x4x4 or 1x2x2 convolution that takes every second pixel each way: even sizes become half."""
+    layer = nn.Conv3d(
+        in_channels, out_channels, (1, kernel, kernel), stride=(1, 2, 2), padding=(0, kernel // 2 - 1, kernel // 2 - 1)
+    )
+    return initialised(layer, gain)
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:
@@ -58,13 +70,6 @@ def upsample_space(x: Tensor, height: int, width: int) -> Tensor:
     return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
 
 
-def downsample_space(x: Tensor) -> Tensor:
-    """[B, C, T, H, W] -> [B, C, T, ceil(H / 2), ceil(W / 2)]: the mean of each 2x2 pixels."""
-    frames = rearrange(x, "b c t h w -> (b t) c h w")
-    frames = F.avg_pool2d(frames, 2, ceil_mode=True, count_include_pad=False)
-    return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
-
-
 def downsample_time(x: Tensor) -> Tensor:
     """[B, C, T, H, W] -> [B, C, ceil(T / 2), H, W]: the mean of each two frames; a last odd one stays."""
     odd = x.shape[2] % 2
@@ -72,12 +77,17 @@ def downsample_time(x: Tensor) -> Tensor:
     return torch.cat([pairs, x[:, :, -1:]], dim=2) if odd else pairs
 
 
+def pad_to_even(x: Tensor) -> Tensor:
+    """[B, C, T, H, W] with a last row or column repeated where H or W is odd."""
+    height, width = x.shape[3:]
+    if height % 2 or width % 2:
+        x = F.pad(x, (0, width % 2, 0, height % 2, 0, 0), mode="replicate")
+    return x
+
+
 def fold_pixels(video: Tensor) -> Tensor:
-    """[B, C, T, H, W] -> [B, 4 C, T, ceil(H / 2), ceil(W / 2)]: 2x2 pixels become channels; odd sizes repeat the edge."""
-    height, width = video.shape[3:]
-    if height % PIXEL_FOLD or width % PIXEL_FOLD:
-        video = F.pad(video, (0, width % PIXEL_FOLD, 0, height % PIXEL_FOLD, 0, 0), mode="replicate")
-    frames = rearrange(video, "b c t (h p) (w q) -> b t h w (p q c)", p=PIXEL_FOLD, q=PIXEL_FOLD)
+    """[B, C, T, H, W] -> [B, 4 C, T, ceil(H / 2), ceil(W / 2)]: 2x2 pixels become channels."""
+    frames = rearrange(pad_to_even(video), "b c t (h p) (w q) -> b t h w (p q c)", p=PIXEL_FOLD, q=PIXEL_FOLD)
     return rearrange(frames, "b t h w c -> b c t h w")
 
 

@@ -37,7 +37,7 @@ def _points(x: np.ndarray | float, y: np.ndarray | float) -> np.ndarray:
 
 
 def _walking_leg(figure: Figure, phase: np.ndarray, *, swing: float) -> tuple[np.ndarray, ...]:
-    """Knee, ankle, heel and toe [T, 2] from the hip, for a figure that faces +x; `phase` in strides from heel strike."""
+    """Knee, ankle, heel and toe [T, 2] from the hip of a figure that faces +x; `phase` in strides from heel strike."""
     hip = swing * cyclic(HIP_STRIDE, phase)
     shin_angle = hip - cyclic(KNEE_STRIDE, phase)
     pitch = shin_angle + cyclic(ANKLE_STRIDE, phase)
@@ -50,7 +50,7 @@ def _walking_leg(figure: Figure, phase: np.ndarray, *, swing: float) -> tuple[np
 
 
 def _standing_height(bones: list[tuple[np.ndarray, ...]]) -> np.ndarray:
-    """Height [T] of the pelvis over the floor that puts the lowest foot on it: the bob of a walk comes from the legs."""
+    """Height [T] of the pelvis that puts the lowest foot on the floor: the bob of a walk comes from the legs."""
     depths = np.stack([-point[:, 1] for bone in bones for point in bone[2:]])
     # A soft maximum: the weight passes from one foot to the other without a jolt.
     sharpness = 120.0
@@ -143,7 +143,9 @@ def wave(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator
     for moments in view.chunks(times):
         phase = 2 * np.pi * (first_phase + moments / period)
         weight = sway * np.sin(2 * np.pi * (sway_phase + moments / sway_period))
-        pelvis = _points(centre + weight, GROUND + figure.ankle + 0.996 * (figure.thigh + figure.shin) - 4.0 * weight**2)
+        pelvis = _points(
+            centre + weight, GROUND + figure.ankle + 0.996 * (figure.thigh + figure.shin) - 4.0 * weight**2
+        )
         chest = pelvis + _points(0.5 * weight, TRUNK * figure.height)
         head = chest + _points(-0.6 * weight + 0.006 * side * np.sin(phase), HEAD_CENTRE * figure.height)
         legs = [_front_leg(figure, pelvis, side * leg, centre + side * leg * stance, GROUND) for leg in (1, -1)]

@@ -1,198 +1,279 @@
-"""Elements: smoke and fire, simulated, seen by a camera that stands still.
+"""Effects elements from a small fluid simulation: rising smoke, lit from one side, and fire on a dark stage.
 
-`(random, view, times) -> light, frame by frame`. The fluid moves in steps of a fixed number of seconds whatever the
-rate; a frame between two steps is reached by one shorter step, so second 1.5 looks the same at any rate.
+Each is `(random, view, times) -> light, piece by piece`. The fluid runs at its own pace, `STEP` seconds, and
+frames are looked up between its states: what burns at second 1.5 does not depend on the rate it is filmed at.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import numpy as np
 
 from vidgan.footage.procedural.canvas import View, cover, hue_colour, noise_at, periodic_noise, smoothstep
-from vidgan.footage.procedural.fluid import Grid, Turbulence
+from vidgan.footage.procedural.fluid import Fluid
 
-STEP_SECONDS = 1 / 48
-FEWEST_CELLS = 64  # per frame height; fewer than this and there are no eddies left to see
+STEP = 1 / 48  # seconds
 
-# What burns: fields [3, R, C], carried by the velocity fields [2, R, C].
-State = tuple[np.ndarray, np.ndarray]
-Step = Callable[[State, float, float], State]
+# Rows of the simulation across the frame: enough to roll, few enough to be quick.
+FEWEST_ROWS, MOST_ROWS = 56, 160
 
+# What is simulated around the frame, in frame heights; all but the innermost tenth of it swallows what comes in.
+BELOW, ABOVE, BESIDE = 0.2, 0.3, 0.25
 
-def _moments(step: Step, state: State, times: np.ndarray, *, warm_up_seconds: float) -> Iterator[np.ndarray]:
-    """The scalar fields at each of `times`; the plume already stands at time 0."""
-    num_steps = -round(warm_up_seconds / STEP_SECONDS)
-    for time in times.tolist():
-        while (num_steps + 1) * STEP_SECONDS <= time + 1e-9:
-            state = step(state, num_steps * STEP_SECONDS, STEP_SECONDS)
-            num_steps += 1
-        rest = time - num_steps * STEP_SECONDS
-        yield step(state, num_steps * STEP_SECONDS, rest)[0] if rest > 1e-9 else state[0]
+# Linear light that a flame emits over its temperature (0..1): soot glows dark red, orange, yellow, then white.
+FLAME_TEMPERATURES = np.array([0.0, 0.1, 0.25, 0.42, 0.62, 0.82, 1.0])
+FLAME_LIGHT = np.array([
+    [0.0, 0.02, 0.16, 0.62, 1.1, 1.5, 1.8],
+    [0.0, 0.001, 0.012, 0.11, 0.38, 0.85, 1.4],
+    [0.0, 0.0, 0.001, 0.006, 0.035, 0.16, 0.6],
+])  # fmt: skip
 
 
-def _grid(view: View) -> Grid:
-    return Grid(max(FEWEST_CELLS, view.height), view.aspect)
+@dataclass(frozen=True)
+class Stage:
+    """The grid of a simulation and where the frame lies on it."""
+
+    view: View
+    rows: int
+
+    @classmethod
+    def around(cls, view: View) -> Stage:
+        """A stage as fine as the frame needs."""
+        return cls(view, int(np.clip(round(0.55 * view.height), FEWEST_ROWS, MOST_ROWS)))
+
+    @property
+    def spacing(self) -> float:
+        """Side of a cell, frame heights."""
+        return 1.0 / self.rows
+
+    @property
+    def x(self) -> np.ndarray:
+        """[1, C], frame heights to the right from the centre."""
+        # Multiples of four: the Fourier transform likes them.
+        columns = 4 * round(self.rows * (self.view.aspect + 2 * BESIDE) / 4)
+        return ((np.arange(columns, dtype=np.float32) - 0.5 * (columns - 1)) * self.spacing)[None, :]
+
+    @property
+    def y(self) -> np.ndarray:
+        """[R, 1], frame heights upwards from the lower edge of the frame."""
+        rows = 4 * round(self.rows * (1 + BELOW + ABOVE) / 4)
+        return ((np.arange(rows, dtype=np.float32) + 0.5) * self.spacing - BELOW)[:, None]
+
+    def fluid(self, *, ambient: tuple[np.ndarray, float], swirl: float, num_carried: int) -> Fluid:
+        """A fluid that carries nothing and blows at `ambient`, sideways [R, 1] and upwards, frame heights a second."""
+        shape = (self.y.size, self.x.size)
+        side = 0.5 * self.view.aspect + BESIDE
+        inside = smoothstep(0.0, 0.8 * BESIDE, side - np.abs(self.x))
+        inside = inside * smoothstep(-BELOW, -0.1 * BELOW, self.y) * smoothstep(1 + ABOVE, 1 + 0.2 * ABOVE, self.y)
+        blowing = np.stack([np.broadcast_to(part, shape) for part in ambient]).astype(np.float32)
+        # In a fifth of a second next to nothing is left at the border.
+        keep = (0.8 + 0.2 * inside).astype(np.float32)
+        carried = np.zeros((num_carried, *shape), dtype=np.float32)
+        return Fluid(self.spacing, blowing.copy(), carried, keep, blowing, swirl)
+
+    def seen(self, fields: np.ndarray) -> np.ndarray:
+        """Fields [..., R, C] as the frame sees them, [..., H, W], interpolated bilinearly."""
+        across = _between(self.x[0], self.view.x[0, 0])
+        upwards = _between(self.y[:, 0], self.view.y[0, :, 0])
+        return upwards @ fields @ across.T
 
 
-def _seen(fields: np.ndarray, grid: Grid, view: View) -> np.ndarray:
-    """Fields [F, R, C] at the pixels of the frame, [F, H, W]: bilinear."""
-    row = (view.y[0] + grid.BOTTOM) / grid.cell - 0.5
-    column = view.x[0] / grid.cell + grid.columns / 2 - 0.5
-    low_row, low_column = np.floor(row).astype(int), np.floor(column).astype(int)
-    up, right = (row - low_row).astype(np.float32), (column - low_column).astype(np.float32)
-    low = fields[:, low_row, low_column] * (1 - right) + fields[:, low_row, low_column + 1] * right
-    high = fields[:, low_row + 1, low_column] * (1 - right) + fields[:, low_row + 1, low_column + 1] * right
-    return low * (1 - up) + high * up
+def _between(grid: np.ndarray, positions: np.ndarray) -> np.ndarray:
+    """Weights [N, G] that interpolate evenly spaced values at `grid` [G] linearly at `positions` [N]."""
+    offsets = (positions[:, None] - grid[None, :]) / (grid[1] - grid[0])
+    return np.maximum(1.0 - np.abs(offsets), 0.0).astype(np.float32)
 
 
-class _Burner:
-    """Where the heat comes in: a soft, flickering strip near the lower edge."""
+def _filmed(advance: Callable[[float], np.ndarray], times: np.ndarray, *, warm_up: float) -> np.ndarray:
+    """States [T, ...] at `times` [T] of a simulation that has been running for `warm_up` seconds at second 0.
 
-    def __init__(self, random: np.random.Generator, grid: Grid, *, centre: float, reach: float, top: float, thickness: float):
-        self.knots = periodic_noise(random)
-        self.across = grid.x / reach
-        self.grain = grid.x / (0.35 * reach) + random.uniform(0.0, 99.0)
-        self.centre, self.reach, self.flicker = centre, reach, random.uniform(2.5, 5.0)
-        self.strip = np.exp(-(((grid.y - top) / thickness) ** 2)).astype(np.float32)
+    `advance(seconds)` goes one `STEP` on, to `seconds`, and returns the state then.
+    """
+    for step in range(round(warm_up / STEP), 0, -1):
+        advance(-step * STEP)
+    before, after, num_steps = advance(0.0), advance(STEP), 1
+    states = []
+    for time in times:
+        while time > num_steps * STEP:
+            before, after, num_steps = after, advance((num_steps + 1) * STEP), num_steps + 1
+        share = np.float32(time / STEP - (num_steps - 1))
+        states.append(before + share * (after - before))
+    return np.stack(states)
 
-    def at(self, seconds: float) -> np.ndarray:
-        """How much comes in, 0..1, [R, C]."""
-        wander = 0.25 * noise_at(self.knots, np.array([1.3 * seconds + 80.0], np.float32))
-        profile = np.exp(-((self.across - self.centre / self.reach - wander) ** 4))
-        noise = noise_at(self.knots, self.grain + self.flicker * seconds) + noise_at(self.knots, self.grain * 2.1 - 7.0 * seconds)
-        return (self.strip * profile * np.clip(0.65 + 0.5 * noise, 0.0, 1.3)).astype(np.float32)
+
+@dataclass(frozen=True)
+class Flicker:
+    """A source that never burns evenly: three lines of noise that slide along it."""
+
+    knots: list[np.ndarray]
+    fineness: float
+    pace: float
+
+    @classmethod
+    def drawn(cls, random: np.random.Generator, *, fineness: float, pace: float) -> Flicker:
+        """`fineness` in knots a frame height, `pace` in knots a second."""
+        return cls([periodic_noise(random) for _ in range(3)], fineness, pace)
+
+    def at(self, x: np.ndarray, seconds: float) -> np.ndarray:
+        """Values about -1..1 at `x`, frame heights."""
+        place, moment = self.fineness * x + 1000.0, self.pace * seconds
+        sliding = noise_at(self.knots[0], place + moment) + noise_at(self.knots[1], 1.37 * place - 0.8 * moment)
+        return sliding * (0.6 + 0.4 * noise_at(self.knots[2], np.array(moment)))
+
+
+def _backdrop(
+    random: np.random.Generator, view: View, *, hue: float, saturation: float, low: float, high: float
+) -> np.ndarray:
+    """Light [3, 1, H, W] of a plain wall: a gradient from `low` to `high` (display values), brightest off centre."""
+    spot_x, spot_y = random.uniform(-0.4, 0.4) * view.aspect, random.uniform(0.3, 0.9)
+    glow = np.exp(-((view.x - spot_x) ** 2 + (view.y - spot_y) ** 2) / 0.4)
+    dark, bright = hue_colour(hue, saturation, low), hue_colour(hue, 0.8 * saturation, high)
+    return dark[:, None, None, None] + (bright - dark)[:, None, None, None] * glow
 
 
 def smoke(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator[np.ndarray]:
-    """A rising plume of smoke, white to black, lit from one side."""
-    grid = _grid(view)
-    narrow = min(1.0, view.aspect)
-    burner = _Burner(
-        random, grid, centre=random.uniform(-0.2, 0.2) * narrow, reach=random.uniform(0.07, 0.2) * narrow, top=-0.02, thickness=0.04
-    )
-    turbulence = Turbulence(random, grid, strength=random.uniform(0.6, 1.6))
-    buoyancy = random.uniform(2.6, 4.2)
-    wind = random.uniform(-0.28, 0.28)
-    gust = random.uniform(0.3, 0.8)
-    curl = random.uniform(0.2, 0.4) * 64 * grid.cell
-    fading = random.uniform(0.12, 0.35)
-    thickness = random.uniform(5.0, 11.0)
-    scene = _SmokeScene(random, view)
+    """Smoke that rises, rolls and drifts in the wind, lit from one side, before a plain coloured backdrop."""
+    stage = Stage.around(view)
+    wind = random.uniform(-0.3, 0.3)
+    source_x = random.uniform(-0.2, 0.2) * view.aspect - 0.35 * wind
+    source_y = random.uniform(-0.04, 0.08)
+    source_width = random.uniform(0.06, 0.15)
+    lift = random.uniform(2.5, 4.5)
+    fineness, pace = random.uniform(6.0, 11.0), random.uniform(3.0, 6.0)
+    swirl, thinning = random.uniform(3.0, 7.0), random.uniform(0.25, 0.6)
+    warm_up = random.uniform(2.0, 2.8)
+    lamp = np.array([random.choice([-1.0, 1.0]) * random.uniform(0.5, 0.9), random.uniform(0.4, 0.8)])
+    albedo, backdrop = _smoke_colours(random, view)
+    thickness = random.uniform(2.5, 5.0)
 
-    def step(state: State, seconds: float, duration: float) -> State:
-        scalars, velocity = state
-        inflow = burner.at(seconds)
-        scalars = scalars + inflow * np.float32(9.0 * duration)
-        density, heat = scalars
-        force = turbulence.at(seconds) * (0.15 + np.minimum(density, 1.0)) + curl / grid.cell * grid.confinement(velocity)
-        force[1] += buoyancy * heat
-        velocity = (velocity + duration * force) * np.exp(-duration * (0.3 + 8.0 * grid.calm))
-        velocity = grid.projected(velocity)
-        breeze = wind * (1.0 + gust * math.sin(1.1 * seconds)) * smoothstep(-0.1, 0.6, grid.y)
-        carrier = np.stack([velocity[0] + breeze, velocity[1]])
-        fields = grid.advected(np.concatenate([scalars, velocity]), carrier, duration)
-        decay = np.stack([fading + 8.0 * grid.calm, 0.9 + 8.0 * grid.calm])
-        return fields[:2] * np.exp(-duration * decay), fields[2:]
+    def slice_of_plume() -> np.ndarray:
+        flicker = Flicker.drawn(random, fineness=fineness, pace=pace)
+        gusts = periodic_noise(random)
+        ambient = wind * smoothstep(0.0, 0.8, stage.y), 0.12
+        fluid = stage.fluid(ambient=ambient, swirl=swirl, num_carried=2)
 
-    still = np.zeros((2, grid.rows, grid.columns), np.float32)
-    for scalars in _moments(step, (still, still), times, warm_up_seconds=3.0):
-        yield scene.painted(_seen(scalars[:1], grid, view)[0] * thickness)
+        def advance(seconds: float) -> np.ndarray:
+            uneven = flicker.at(stage.x, seconds)
+            across = np.exp(-(((stage.x - source_x - 0.25 * source_width * uneven) / source_width) ** 2))
+            source = across * np.exp(-(((stage.y - source_y) / 0.045) ** 2)) * np.maximum(0.75 + 0.5 * uneven, 0.0)
+            heat, density = fluid.carried
+            sideways = 2.0 * uneven * source + 0.5 * noise_at(gusts, np.array(1.2 * seconds)) * density
+            fluid.step(STEP, np.stack([sideways, lift * heat]))
+            heat, density = fluid.carried
+            heat *= np.float32(np.exp(-0.6 * STEP))
+            density *= np.float32(np.exp(-thinning * STEP))
+            fluid.carried += (14.0 * STEP * source * np.maximum(1.0 - fluid.carried, 0.0)).astype(np.float32)
+            return density.copy()
+
+        return _filmed(advance, times, warm_up=warm_up)
+
+    # The depth of a plume, in two slices: what is in front drifts across what is behind.
+    density = slice_of_plume() + slice_of_plume()
+    shade = _shade(density, stage, lamp, thickness)
+    first = 0
+    for moments in view.chunks(times):
+        here = slice(first, first + len(moments))
+        opacity = 1.0 - np.exp(-thickness * np.maximum(stage.seen(density[here]), 0.0))
+        light = np.repeat(backdrop, len(moments), axis=1).astype(np.float32)
+        cover(light, opacity, albedo[:, None, None, None] * stage.seen(shade[here]))
+        first += len(moments)
+        yield light
 
 
-class _SmokeScene:
-    """Backdrop, lamp, and the colour of the smoke."""
+def _smoke_colours(random: np.random.Generator, view: View) -> tuple[np.ndarray, np.ndarray]:
+    """Smoke colour [3] and backdrop [3, 1, H, W] that stand apart: pale or coloured on dark, dark on pale."""
+    hue = random.uniform(0.0, 1.0)
+    kind = random.choice(["pale", "pale", "coloured", "dark"])
+    if kind == "dark":
+        albedo = hue_colour(random.uniform(0.0, 0.12), random.uniform(0.0, 0.25), random.uniform(0.22, 0.36))
+        hue = random.choice([0.08, 0.12, 0.55, 0.6])
+        return albedo, _backdrop(random, view, hue=hue, saturation=0.25, low=0.6, high=random.uniform(0.8, 0.95))
+    if kind == "coloured":
+        albedo = hue_colour(hue + random.uniform(0.35, 0.65), random.uniform(0.5, 0.8), random.uniform(0.85, 1.0))
+    else:
+        albedo = hue_colour(random.choice([0.08, 0.6]), random.uniform(0.0, 0.12), random.uniform(0.85, 1.0))
+    saturation = random.uniform(0.2, 0.6)
+    return albedo, _backdrop(random, view, hue=hue, saturation=saturation, low=0.06, high=random.uniform(0.2, 0.45))
 
-    def __init__(self, random: np.random.Generator, view: View):
-        self.view = view
-        bright = bool(random.random() < 0.4)
-        hue = random.choice([0.55, 0.58, 0.6, 0.08, 0.11] if bright else [0.58, 0.64, 0.7, 0.48, 0.04, 0.95])
-        saturation = random.uniform(0.2, 0.45) if bright else random.uniform(0.3, 0.6)
-        top = hue_colour(hue, saturation, random.uniform(0.55, 0.75) if bright else random.uniform(0.05, 0.2))
-        low = hue_colour(hue + 0.06, 0.7 * saturation, random.uniform(0.75, 0.92) if bright else random.uniform(0.2, 0.38))
-        fall = smoothstep(0.0, 1.0, view.y)
-        vignette = 1.0 - 0.25 * (view.x / max(view.aspect, 1.0)) ** 2
-        self.backdrop = (low[:, None, None, None] + (top - low)[:, None, None, None] * fall) * vignette
-        # Against a bright sky smoke is dark or grey, against a dark one light: either way it can be seen.
-        grey = random.uniform(0.25, 0.5) if bright else random.uniform(0.7, 0.95)
-        self.albedo = hue_colour(random.choice([0.08, 0.6]), random.uniform(0.0, 0.15), grey)
-        self.lamp_side = int(random.choice([-1, 1]))
-        self.lamp = hue_colour(0.1, random.uniform(0.0, 0.35), 1.0)
-        self.sky = hue_colour(hue, 0.4, 0.62)
 
-    def painted(self, depth: np.ndarray) -> np.ndarray:
-        """light [C, 1, H, W]; `depth` [H, W] is the optical depth towards the camera, per frame height across."""
-        reached = np.exp(-1.8 * self._shadow(depth))
-        shade = (self.sky * 0.45)[:, None, None] + (1.15 * self.lamp)[:, None, None] * reached
-        light = self.backdrop.copy()
-        cover(light, (1.0 - np.exp(-depth))[None], (self.albedo[:, None, None] * shade)[:, None])
-        return light
+def _shade(density: np.ndarray, stage: Stage, lamp: np.ndarray, thickness: float) -> np.ndarray:
+    """How bright smoke of `density` [T, R, C] is under a lamp in the direction `lamp` [2], about 0.15..1.2.
 
-    def _shadow(self, depth: np.ndarray) -> np.ndarray:
-        """Optical depth [H, W] between the lamp, high on one side, and each point of the smoke.
-
-        Row by row from the top, a row's shadow falls on the next one, one pixel to the side and a little blurred.
-        """
-        shadow = np.zeros_like(depth)
-        column = np.pad(depth[:, :: self.lamp_side] * self.view.pixel, ((0, 0), (2, 0)))
-        fallen = np.zeros(column.shape[1], depth.dtype)
-        for row in range(len(depth)):
-            shadow[row] = fallen[2:]
-            lit = fallen + column[row]
-            fallen = 0.25 * lit
-            fallen[1:] += 0.5 * lit[:-1]
-            fallen[2:] += 0.25 * lit[:-2]
-        return shadow[:, :: self.lamp_side]
+    Two parts: what reaches it through the smoke on the way from the lamp (Beer-Lambert), and the slope of
+    its front, where thicker smoke bulges towards the camera.
+    """
+    on_the_way = np.zeros_like(density)
+    cells = lamp / np.linalg.norm(lamp) * stage.rows
+    for near, far in ((0.02, 0.05), (0.05, 0.1), (0.1, 0.18), (0.18, 0.3)):
+        column, row = np.rint(cells * 0.5 * (near + far)).astype(int)
+        on_the_way += (far - near) * np.roll(density, (-row, -column), axis=(1, 2))
+    reached = np.exp(-1.2 * thickness * on_the_way)
+    bulge = np.sqrt(np.maximum(density, 0.0) + 0.003)
+    slope_x = np.roll(bulge, -1, axis=2) - np.roll(bulge, 1, axis=2)
+    slope_y = np.roll(bulge, -1, axis=1) - np.roll(bulge, 1, axis=1)
+    facing = -(lamp[0] * slope_x + lamp[1] * slope_y) * (0.03 / stage.spacing)
+    facing = facing / np.sqrt(1.0 + facing * facing)
+    return (0.16 + reached * (0.62 + 0.42 * facing)).astype(np.float32)
 
 
 def fire(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator[np.ndarray]:
-    """Flames from the lower edge, with soot above them, before a dark backdrop that they light."""
-    grid = _grid(view)
-    narrow = min(1.0, view.aspect)
-    centre, reach = random.uniform(-0.18, 0.18) * narrow, random.uniform(0.18, 0.38) * narrow
-    burner = _Burner(random, grid, centre=centre, reach=reach, top=0.0, thickness=0.07)
-    turbulence = Turbulence(random, grid, strength=random.uniform(2.0, 4.0))
-    buoyancy = random.uniform(6.0, 9.0)
+    """Flames from a bed on a dark stage: tongues that rise, lick, tear off and go out; the floor glows with them."""
+    stage = Stage.around(view)
     wind = random.uniform(-0.3, 0.3)
-    curl = random.uniform(0.3, 0.6) * 64 * grid.cell
-    cooling = random.uniform(0.85, 1.5)
-    backdrop_hue, backdrop_value = random.choice([0.6, 0.64, 0.7, 0.04, 0.5]), random.uniform(0.06, 0.26)
-    night = hue_colour(backdrop_hue, 0.6, backdrop_value)[:, None, None, None] * (0.5 + 0.9 * (1.0 - view.y))
-    glow_shape = np.exp(-((view.x - centre) ** 2 + (view.y - 0.25) ** 2) / 0.22)
+    source_x = random.uniform(-0.15, 0.15) * view.aspect - 0.2 * wind
+    source_y = random.uniform(0.05, 0.12)
+    source_width = random.uniform(0.1, 0.3) * min(1.0, view.aspect)
+    lift = random.uniform(5.0, 8.0)
+    cooling = random.uniform(0.9, 1.6)
+    fineness, pace = random.uniform(7.0, 13.0), random.uniform(5.0, 9.0)
+    swirl, draught = random.uniform(6.0, 11.0), random.uniform(0.3, 0.5)
+    exposure, hotness = random.uniform(0.7, 1.0), random.uniform(0.85, 1.1)
+    backdrop = _backdrop(
+        random, view, hue=random.uniform(0.0, 1.0), saturation=0.4, low=0.03, high=random.uniform(0.05, 0.14)
+    )
 
-    def step(state: State, seconds: float, duration: float) -> State:
-        scalars, velocity = state
-        inflow = burner.at(seconds)
-        heat, soot = scalars
-        heat = heat + (np.maximum(heat, inflow) - heat) * (1.0 - math.exp(-30.0 * duration))
-        soot = soot + duration * 1.2 * heat * (1.0 - heat)
-        force = turbulence.at(seconds) * (0.1 + heat) + curl / grid.cell * grid.confinement(velocity)
-        force[1] += buoyancy * heat
-        velocity = (velocity + duration * force) * np.exp(-duration * (0.8 + 8.0 * grid.calm))
-        velocity = grid.projected(velocity)
-        carrier = np.stack([velocity[0] + wind * smoothstep(-0.1, 0.6, grid.y), velocity[1]])
-        fields = grid.advected(np.concatenate([np.stack([heat, soot]), velocity]), carrier, duration)
-        fields[0] = np.maximum(fields[0] - duration * cooling * (0.25 + fields[0] ** 2), 0.0)
-        fields[1] *= np.exp(-duration * (0.5 + 8.0 * grid.calm))
-        return fields[:2], fields[2:]
+    def slice_of_flame() -> np.ndarray:
+        flicker = Flicker.drawn(random, fineness=fineness, pace=pace)
+        gusts = periodic_noise(random)
+        ambient = wind * smoothstep(0.0, 0.6, stage.y), draught
+        fluid = stage.fluid(ambient=ambient, swirl=swirl, num_carried=1)
+        width = source_width * random.uniform(0.7, 1.0)
+        bed = smoothstep(width * 1.3, width * 0.5, np.abs(stage.x - source_x))
+        bed = bed * np.exp(-(((stage.y - source_y) / 0.03) ** 2))
 
-    still = np.zeros((2, grid.rows, grid.columns), np.float32)
-    for scalars in _moments(step, (still, still), times, warm_up_seconds=2.0):
-        heat, soot = _seen(scalars, grid, view)
-        power = float(heat.mean())
-        light = night + (0.6 * power * glow_shape) * np.array([1.0, 0.32, 0.09], np.float32)[:, None, None, None]
-        lit_soot = (0.02 + 0.35 * power * glow_shape) * np.array([1.0, 0.5, 0.3], np.float32)[:, None, None, None]
-        cover(light, (1.0 - np.exp(-2.5 * soot))[None], lit_soot)
-        yield light + _flame(heat)[:, None]
+        def advance(seconds: float) -> np.ndarray:
+            uneven = flicker.at(stage.x, seconds)
+            heat = fluid.carried[0]
+            sideways = 5.0 * uneven * bed + 1.2 * noise_at(gusts, np.array(2.0 * seconds)) * heat
+            # The air around a fire is drawn in from all sides; in a flat world only this keeps tongues from
+            # unrolling into mushrooms.
+            sideways = sideways - 1.5 * (fluid.velocity[0] - fluid.ambient[0])
+            fluid.step(STEP, np.stack([sideways, lift * heat]))
+            heat = fluid.carried[0]
+            # Hot gas radiates fast (Fedkiw et al. 2001, sec. 5: the fourth power); the rest gives flames an end.
+            heat -= np.float32(STEP) * (np.float32(cooling) * np.sqrt(heat) + np.float32(1.2) * heat**4)
+            np.maximum(heat, 0.0, out=heat)
+            np.maximum(heat, bed * np.clip(0.6 + 0.7 * uneven, 0.0, 1.0), out=heat)
+            return heat.copy()
 
+        return _filmed(advance, times, warm_up=2.0)
 
-def _flame(heat: np.ndarray) -> np.ndarray:
-    """Light [C, H, W] of glowing gas: dark red, orange, yellow, white as `heat` goes from 0 to 1.
-
-    Red grows first and green and blue follow, as along the black body's curve; film saturates them in turn.
-    """
-    heat = np.clip(heat, 0.0, 1.3)
-    exposure = np.stack([4.2 * heat**1.7, 2.2 * heat**2.7, 1.1 * heat**4.5])
-    return 1.0 - np.exp(-exposure)
+    slices = [slice_of_flame(), slice_of_flame()]
+    floor = np.exp(-(((view.x - source_x) / (0.25 + source_width)) ** 2) - ((view.y - source_y + 0.03) / 0.08) ** 2)
+    air = np.exp(-((view.x - source_x) ** 2 + (view.y - source_y - 0.25) ** 2) / 0.12)
+    spill = (0.3 * floor + 0.05 * air) * np.array([1.0, 0.27, 0.05], dtype=np.float32)[:, None, None, None]
+    first = 0
+    for moments in view.chunks(times):
+        light = np.repeat(backdrop, len(moments), axis=1)
+        for heat in slices:
+            seen = hotness * stage.seen(heat[first : first + len(moments)])
+            flame = np.stack([np.interp(seen, FLAME_TEMPERATURES, channel) for channel in FLAME_LIGHT]).astype(
+                np.float32
+            )
+            light += exposure * flame
+            # As much light as the whole flame gives falls on the floor and hangs in the air.
+            light += spill * (6.0 * view.aspect * flame[0].mean(axis=(1, 2)))[:, None, None]
+        first += len(moments)
+        yield light

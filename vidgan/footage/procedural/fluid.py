@@ -1,7 +1,7 @@
-"""A small incompressible fluid on a periodic grid: Stam, "Stable Fluids" (1999), with vorticity confinement
-(Fedkiw, Stam and Jensen, "Visual Simulation of Smoke", 2001).
+"""A small two-dimensional fluid on a periodic grid, after Stam, "Stable Fluids" (1999).
 
-Fields are float32 [F, R, C]; row 0 is the lowest. Lengths are in frame heights, velocities in frame heights a second.
+One step: forces -> no divergence -> everything is carried along by the velocity.
+Fields are float32 [R, C]: row 0 is the lowest, column 0 the leftmost. Lengths are in frame heights, times in seconds.
 """
 
 from __future__ import annotations
@@ -12,132 +12,117 @@ from functools import cached_property
 import numpy as np
 
 
-@dataclass(frozen=True)
-class Grid:
-    """A box around the frame, with margins in which fluid can leave and calm down before it would come round again.
+def advected(fields: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """`fields` [F, R, C] carried along by `displacement` [2, R, C] (x, y; in cells), semi-Lagrangian, bilinear."""
+    return _gathered(fields, displacement)[0]
 
-        +-------------------+   TOP
-        |    +---------+    |
-        |    |  frame  |    |   SIDE of it to the left and to the right
-        |    +---------+    |
-        +-------------------+   BOTTOM
+
+def advected_sharply(fields: np.ndarray, displacement: np.ndarray) -> np.ndarray:
+    """As `advected`, with the blur of one step there and back taken off: MacCormack, Selle et al. 2008.
+
+    Values stay between those of the four cells that they came from, so nothing rings.
+    """
+    there, low, high = _gathered(fields, displacement, with_bounds=True)
+    back = advected(there, -displacement)
+    return np.clip(there + 0.5 * (fields - back), low, high)
+
+
+def _gathered(
+    fields: np.ndarray, displacement: np.ndarray, *, with_bounds: bool = False
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray | None]:
+    rows, columns = fields.shape[1:]
+    from_x = np.arange(columns, dtype=np.float32) - displacement[0]
+    from_y = np.arange(rows, dtype=np.float32)[:, None] - displacement[1]
+    left, low = np.floor(from_x), np.floor(from_y)
+    share_x, share_y = from_x - left, from_y - low
+    left, low = left.astype(np.int32) % columns, low.astype(np.int32) % rows
+    right, high = (left + 1) % columns, (low + 1) % rows
+    flat = fields.reshape(len(fields), -1)
+    corners = [np.take(flat, row * columns + column, axis=1) for row in (low, high) for column in (left, right)]
+    below = corners[0] + share_x * (corners[1] - corners[0])
+    above = corners[2] + share_x * (corners[3] - corners[2])
+    values = below + share_y * (above - below)
+    if not with_bounds:
+        return values, None, None
+    lowest = np.minimum(np.minimum(corners[0], corners[1]), np.minimum(corners[2], corners[3]))
+    highest = np.maximum(np.maximum(corners[0], corners[1]), np.maximum(corners[2], corners[3]))
+    return values, lowest, highest
+
+
+@dataclass
+class Fluid:
+    """Velocity [2, R, C] (x, y; frame heights a second) and what it carries, `carried` [F, R, C].
+
+    Towards the borders, where `keep` [R, C] falls below 1, motion fades to `ambient` [2, R, C] and what is
+    carried fades to nothing: what leaves on one side does not come back on the other.
+    `swirl` (1 / s) is the strength of vorticity confinement.
     """
 
-    cells_per_height: int
-    aspect: float
-
-    TOP = 0.25
-    BOTTOM = 0.15
-    SIDE = 0.2
-
-    @property
-    def cell(self) -> float:
-        """Side of a cell."""
-        return 1.0 / self.cells_per_height
+    spacing: float
+    velocity: np.ndarray
+    carried: np.ndarray
+    keep: np.ndarray
+    ambient: np.ndarray
+    swirl: float
 
     @cached_property
-    def rows(self) -> int:
-        """Even, as are the columns: the transforms are quick then."""
-        return 2 * round((1.0 + self.TOP + self.BOTTOM) * self.cells_per_height / 2)
+    def waves(self) -> tuple[np.ndarray, np.ndarray]:
+        """Wave numbers in x [1, C/2+1] and in y [R, 1], radians a frame height; none at the Nyquist frequency."""
+        rows, columns = self.keep.shape
+        x = np.fft.rfftfreq(columns, self.spacing).astype(np.float32)
+        y = np.fft.fftfreq(rows, self.spacing).astype(np.float32)
+        # A derivative at the Nyquist frequency has no sign.
+        x[columns // 2 + columns % 2 :] = 0.0
+        if rows % 2 == 0:
+            y[rows // 2] = 0.0
+        return 2 * np.pi * x[None, :], 2 * np.pi * y[:, None]
 
     @cached_property
-    def columns(self) -> int:
-        """Cells across the box."""
-        return 2 * round((self.aspect + 2 * self.SIDE) * self.cells_per_height / 2)
-
-    @cached_property
-    def x(self) -> np.ndarray:
-        """[1, C], to the right from the centre of the frame."""
-        return ((np.arange(self.columns, dtype=np.float32) + 0.5 - self.columns / 2) * self.cell)[None, :]
-
-    @cached_property
-    def y(self) -> np.ndarray:
-        """[R, 1], upwards from the lower edge of the frame."""
-        return ((np.arange(self.rows, dtype=np.float32) + 0.5) * self.cell - self.BOTTOM)[:, None]
-
-    @cached_property
-    def calm(self) -> np.ndarray:
-        """[R, C]: 0 in the frame, rising to 1 at the edge of the box."""
-        right = (np.abs(self.x) - self.aspect / 2) / self.SIDE
-        above, below = (self.y - 1.0) / self.TOP, -self.y / self.BOTTOM
-        return np.clip(np.maximum(np.maximum(above, below), right), 0.0, 1.0) ** 2
-
-    @cached_property
-    def _wave_numbers(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """Across [1, K], up [R, 1], and 1 / squared length [R, K]; the highest has no sign, so it has no slope."""
-        across = 2j * np.pi * np.fft.rfftfreq(self.columns)[None, :]
-        up = 2j * np.pi * np.fft.fftfreq(self.rows)[:, None]
-        across[:, -1], up[self.rows // 2] = 0.0, 0.0
-        squared = across**2 + up**2
-        squared[squared == 0] = 1.0
-        return across.astype(np.complex64), up.astype(np.complex64), (1.0 / squared).real.astype(np.float32)
-
-    @cached_property
-    def _smooth(self) -> np.ndarray:
-        """[R, K]: 1 for all but the finest waves. Confinement feeds those, and they would comb every edge."""
-        across, up = np.fft.rfftfreq(self.columns)[None, :], np.fft.fftfreq(self.rows)[:, None]
-        return np.exp(-((np.sqrt(across**2 + up**2) / 0.3) ** 4)).astype(np.float32)
-
-    def divergence(self, velocity: np.ndarray) -> np.ndarray:
-        """Spectral divergence [R, C] of velocity [2, R, C] (across, up), per cell."""
-        across, up, _ = self._wave_numbers
-        transform = np.fft.rfft2(velocity)
-        return np.fft.irfft2(across * transform[0] + up * transform[1], s=velocity.shape[1:])
+    def smoothing(self) -> np.ndarray:
+        """What is kept of each wave [R, C/2+1]: all, but for the shortest, in which forces leave stripes."""
+        rows, columns = self.keep.shape
+        # In turns of the Nyquist frequency.
+        fineness = 2.0 * np.maximum(np.fft.rfftfreq(columns)[None, :], np.abs(np.fft.fftfreq(rows))[:, None])
+        return np.exp(-4.0 * fineness**6).astype(np.float32)
 
     def projected(self, velocity: np.ndarray) -> np.ndarray:
-        """Velocity [2, R, C] without divergence (Helmholtz: the gradient of the pressure taken away), and smooth."""
-        across, up, inverse = self._wave_numbers
-        transform = np.fft.rfft2(velocity) * self._smooth
-        pressure = (across * transform[0] + up * transform[1]) * inverse
-        transform[0] -= across * pressure
-        transform[1] -= up * pressure
-        return np.fft.irfft2(transform, s=velocity.shape[1:]).astype(np.float32)
+        """The nearest velocity without divergence: in Fourier space, its part across each wave (Stam 1999, sec. 3)."""
+        wave_x, wave_y = self.waves
+        x, y = np.fft.rfft2(velocity)
+        along = (wave_x * x + wave_y * y) / np.maximum(wave_x**2 + wave_y**2, np.float32(1e-12))
+        free = np.stack([x - wave_x * along, y - wave_y * along]) * self.smoothing
+        return np.fft.irfft2(free, s=velocity.shape[1:])
 
-    def advected(self, fields: np.ndarray, velocity: np.ndarray, seconds: float) -> np.ndarray:
-        """`fields` [F, R, C] carried along for `seconds`: each cell looks back where it came from (bilinear)."""
-        back_column = np.arange(self.columns, dtype=np.float32) - velocity[0] * np.float32(seconds / self.cell)
-        back_row = np.arange(self.rows, dtype=np.float32)[:, None] - velocity[1] * np.float32(seconds / self.cell)
-        column, row = np.floor(back_column), np.floor(back_row)
-        right, up = back_column - column, back_row - row
-        column, row = column.astype(np.intp) % self.columns, row.astype(np.intp) % self.rows
-        next_column, row, next_row = (column + 1) % self.columns, row * self.columns, (row + 1) % self.rows * self.columns
-        flat = fields.reshape(len(fields), -1)
-        low = np.take(flat, row + column, axis=1)
-        low += right * (np.take(flat, row + next_column, axis=1) - low)
-        high = np.take(flat, next_row + column, axis=1)
-        high += right * (np.take(flat, next_row + next_column, axis=1) - high)
-        return low + up * (high - low)
+    def divergence(self) -> np.ndarray:
+        """Divergence [R, C] of the velocity, 1 / s."""
+        wave_x, wave_y = self.waves
+        x, y = np.fft.rfft2(self.velocity)
+        return np.fft.irfft2(1j * (wave_x * x + wave_y * y), s=self.velocity.shape[1:])
 
-    def confinement(self, velocity: np.ndarray) -> np.ndarray:
-        """A force [2, R, C] towards the centres of eddies that gives back what the grid smooths away."""
-        curl = _slope(velocity[1], 1) - _slope(velocity[0], 0)
-        strength = np.abs(curl)
-        towards_x, towards_y = _slope(strength, 1), _slope(strength, 0)
-        length = np.sqrt(towards_x**2 + towards_y**2) + np.float32(1e-4)
-        return np.stack([towards_y * curl / length, -towards_x * curl / length])
+    def confinement(self) -> np.ndarray:
+        """The force [2, R, C] that feeds eddies as small as the grid (Fedkiw et al. 2001, eq. 11), per unit mass."""
+        vorticity = _slope_x(self.velocity[1]) - _slope_y(self.velocity[0])
+        strength = np.abs(vorticity)
+        towards_x, towards_y = _slope_x(strength), _slope_y(strength)
+        # Grid spacing times vorticity is the difference of velocity from cell to cell, which is what _slope gives.
+        scale = self.swirl * vorticity / (np.sqrt(towards_x**2 + towards_y**2) + np.float32(1e-5))
+        return np.stack([towards_y * scale, -towards_x * scale])
 
-
-def _slope(field: np.ndarray, axis: int) -> np.ndarray:
-    """Central difference per cell, periodic."""
-    return 0.5 * (np.roll(field, -1, axis) - np.roll(field, 1, axis))
+    def step(self, duration: float, force: np.ndarray) -> None:
+        """Go on by `duration` seconds under `force` [2, R, C] per unit mass."""
+        self.velocity = self.velocity + np.float32(duration) * (force + self.confinement())
+        self.velocity = self.ambient + self.keep * (self.velocity - self.ambient)
+        self.velocity = self.projected(self.velocity)
+        displacement = self.velocity * np.float32(duration / self.spacing)
+        self.carried = advected_sharply(self.carried, displacement) * self.keep
+        self.velocity = advected(self.velocity, displacement)
 
 
-class Turbulence:
-    """A restless force without divergence: the curl of a few travelling waves of random direction."""
+def _slope_x(values: np.ndarray) -> np.ndarray:
+    """Central difference to the right, per cell."""
+    return 0.5 * (np.roll(values, -1, axis=1) - np.roll(values, 1, axis=1))
 
-    def __init__(self, random: np.random.Generator, grid: Grid, *, num_waves: int = 8, strength: float):
-        """`strength` in frame heights per second squared."""
-        direction = random.uniform(0.0, 2 * np.pi, num_waves)
-        self.rates = random.uniform(2.0, 7.0, num_waves)
-        waves = []
-        for angle, number in zip(direction, 2 * np.pi * random.uniform(1.5, 5.0, num_waves), strict=True):
-            phase = number * (np.cos(angle) * grid.x + np.sin(angle) * grid.y) + random.uniform(0.0, 2 * np.pi)
-            for wave in (np.sin(phase), np.cos(phase)):
-                waves.append(np.stack([-np.sin(angle) * wave, np.cos(angle) * wave]))
-        self.waves = (strength / np.sqrt(num_waves) * np.stack(waves)).astype(np.float32)
 
-    def at(self, seconds: float) -> np.ndarray:
-        """The force [2, R, C] at a moment."""
-        turn = self.rates * seconds
-        weights = np.stack([np.cos(turn), np.sin(turn)], axis=-1).ravel().astype(np.float32)
-        return np.einsum("n,nfrc->frc", weights, self.waves)
+def _slope_y(values: np.ndarray) -> np.ndarray:
+    """Central difference upwards, per cell."""
+    return 0.5 * (np.roll(values, -1, axis=0) - np.roll(values, 1, axis=0))

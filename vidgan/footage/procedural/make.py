@@ -22,13 +22,14 @@ from vidgan.footage.procedural.scenes import landscape
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header
 
+# The order is part of every shot's seed: append, never insert.
 CLASSES = {"walk": walk, "wave": wave, "jump": jump, "landscape": landscape, "smoke": smoke, "fire": fire}
 
 # Below this the figures lose their limbs; it is also the least that H.264 encoders are at ease with.
 SMALLEST_SIDE = 16
 
 # The pictures are small: a pool of single-threaded processes beats one process of many threads.
-ONE_THREAD = {name: "1" for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")}
+ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 
 
 def render_shot(
@@ -80,8 +81,9 @@ def make_footage(
     }
     recipe = {"height": height, "width": width, "rate": rate, "num_frames": num_frames, "seed": seed}
     missing = [path for path in paths if not path.exists()]
-    for path in paths.keys() - set(missing):
-        _check_same_recipe(path, recipe)
+    for path in paths:
+        if path not in missing:
+            _check_same_recipe(path, recipe)
     for class_name in class_names:
         writable_folder(folder / class_name)
 

@@ -14,7 +14,6 @@ from vidgan.footage.procedural.canvas import (
     Capsule,
     View,
     cover,
-    halved,
     noise_at,
     paint_limb,
     periodic_noise,
@@ -29,7 +28,7 @@ TREE_PARALLAX = 1.25  # how much faster than the camera the foreground slides
 
 @dataclass(frozen=True)
 class Hour:
-    """Display colours of an hour of the day. `sun` is a place in the sky (height 0..1 above the horizon) and a colour."""
+    """Display colours of an hour of the day; `sun_height` is 0..1 from the horizon to the upper edge."""
 
     zenith: tuple[float, float, float]
     horizon: tuple[float, float, float]
@@ -40,12 +39,12 @@ class Hour:
 
 
 HOURS = {
-    "dawn": Hour((0.33, 0.42, 0.66), (0.98, 0.76, 0.66), (1.0, 0.84, 0.80), 0.12, (1.0, 0.93, 0.80), (0.24, 0.30, 0.34)),
-    "noon": Hour((0.20, 0.46, 0.82), (0.74, 0.87, 0.96), (1.0, 1.0, 1.0), 0.68, (1.0, 1.0, 0.92), (0.22, 0.38, 0.19)),
-    "golden": Hour((0.36, 0.48, 0.66), (0.99, 0.80, 0.48), (1.0, 0.88, 0.66), 0.28, (1.0, 0.95, 0.72), (0.36, 0.29, 0.14)),
-    "dusk": Hour((0.17, 0.15, 0.38), (0.96, 0.46, 0.34), (0.86, 0.42, 0.48), 0.07, (1.0, 0.70, 0.42), (0.14, 0.12, 0.20)),
-    "night": Hour((0.04, 0.06, 0.16), (0.19, 0.26, 0.42), (0.22, 0.27, 0.40), 0.62, (0.95, 0.96, 0.90), (0.05, 0.08, 0.11)),
-}
+    "dawn": Hour((.33, .42, .66), (.98, .76, .66), (1.0, .84, .80), .12, (1.0, .93, .80), (.24, .30, .34)),
+    "noon": Hour((.20, .46, .82), (.74, .87, .96), (1.0, 1.0, 1.0), .68, (1.0, 1.0, .92), (.22, .38, .19)),
+    "golden": Hour((.36, .48, .66), (.99, .80, .48), (1.0, .88, .66), .28, (1.0, .95, .72), (.36, .29, .14)),
+    "dusk": Hour((.17, .15, .38), (.96, .46, .34), (.86, .42, .48), .07, (1.0, .70, .42), (.14, .12, .20)),
+    "night": Hour((.04, .06, .16), (.19, .26, .42), (.22, .27, .40), .62, (.95, .96, .90), (.05, .08, .11)),
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -84,39 +83,30 @@ class Tree:
 
 def landscape(random: np.random.Generator, view: View, times: np.ndarray) -> Iterator[np.ndarray]:
     """A pan to the left or to the right, at a steady speed that eases gently."""
-    # Painted at twice the size and averaged: crests and branches then move without crawling.
-    fine = View(2 * view.height, 2 * view.width)
     hour = HOURS[random.choice(list(HOURS), p=[0.2, 0.25, 0.25, 0.17, 0.13])]
     horizon = random.uniform(0.3, 0.42)
     sky = _Sky.drawn(random, hour, horizon=horizon, aspect=view.aspect)
     ridges = _drawn_ridges(random, hour, horizon=horizon)
     trees = _drawn_trees(random, hour)
-    meadow = Ridge(
-        base=0.07,
-        relief=0.02,
-        wavelength=0.5,
-        sharpness=0.0,
-        distance=0.0,
-        colour=0.8 * to_light(hour.ground),
-        knots=periodic_noise(random, num_knots=NUM_KNOTS),
-    )
+    soil, knots = 0.8 * to_light(hour.ground), periodic_noise(random, num_knots=NUM_KNOTS)
+    meadow = Ridge(base=0.07, relief=0.02, wavelength=0.5, sharpness=0.0, distance=0.0, colour=soil, knots=knots)
     has_lake = bool(random.random() < 0.4)
     shore = random.uniform(0.24, 0.3)
     speed = random.choice([-1.0, 1.0]) * random.uniform(0.25, 0.6)
     ease, ease_phase = random.uniform(0.1, 0.3), random.uniform(0.0, 2 * np.pi)
 
-    for moments in fine.chunks(times):
+    for moments in view.chunks(times):
         # The integral of speed * (1 + ease * cos): never still, never backwards.
         camera = speed * (moments + ease * 1.5 * np.sin(moments / 1.5 + ease_phase))
         if has_lake:
-            light = _with_lake(fine, sky, ridges, camera, moments, shore=shore)
+            light = _with_lake(view, sky, ridges, camera, moments, shore=shore)
         else:
-            light = _vista(fine.x, fine.y, fine.pixel, sky, ridges, camera, moments)
-        across = fine.x + (TREE_PARALLAX * camera)[:, None, None].astype(np.float32)
-        cover(light, np.clip(0.5 + (meadow.line(across, fine.pixel) - fine.y) / fine.pixel, 0.0, 1.0), meadow.colour)
+            light = _vista(view.x, view.y, view.pixel, sky, ridges, camera, moments)
+        across = view.x + (TREE_PARALLAX * camera)[:, None, None].astype(np.float32)
+        cover(light, np.clip(0.5 + (meadow.line(across, view.pixel) - view.y) / view.pixel, 0.0, 1.0), meadow.colour)
         for tree in trees:
-            _paint_tree(light, fine, tree, camera, lamp=sky.lamp)
-        yield halved(light)
+            _paint_tree(light, view, tree, camera, lamp=sky.lamp)
+        yield light.astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -172,7 +162,8 @@ class _Sky:
         for octave in range(4):
             if size < 4 * pixel:
                 break
-            total = total + amplitude * _plane_noise(self.knots, across / size + 7.3 * octave, elevation * 0.9 / size + octave)
+            up = elevation * 0.9 / size + octave
+            total = total + amplitude * _plane_noise(self.knots, across / size + 7.3 * octave, up)
             amplitude, size = 0.5 * amplitude, 0.5 * size
         return smoothstep(0.45 - self.cloud_cover, 1.15 - self.cloud_cover, total) * smoothstep(0.02, 0.3, elevation)
 
@@ -220,7 +211,7 @@ def _drawn_ridges(random: np.random.Generator, hour: Hour, *, horizon: float) ->
 
 
 def _drawn_trees(random: np.random.Generator, hour: Hour) -> list[Tree]:
-    """Trees along 16 frame heights of world, which then repeats."""
+    """Trees along `WORLD`, which then repeats."""
     conifers = random.random() < 0.55
     ground = to_light(hour.ground)
     leaf = ground * random.uniform(0.55, 1.0) * np.array([random.uniform(0.7, 1.3), 1.0, random.uniform(0.6, 0.9)])
@@ -247,9 +238,11 @@ def _vista(
         parallax = 0.9 * (1.0 - ridge.distance) ** 1.4 + 0.08
         across = x + (parallax * camera)[:, None, None].astype(np.float32)
         crest = ridge.line(across, pixel)
-        lit_side = np.clip((ridge.line(across - 0.02, pixel) - crest) / 0.02 * np.sign(sky.sun_x), -1.0, 1.0)
         below = crest - y
-        shade = 1.0 + 0.22 * lit_side * np.exp(-np.maximum(below, 0.0) / 0.12)
+        # Spurs run down from the crest at a slant away from the sun, and their sunny sides are bright.
+        slant = across + 0.7 * np.sign(sky.sun_x) * np.maximum(below, 0.0)
+        lit_side = noise_at(ridge.knots[::-1], slant / max(0.3 * ridge.wavelength, 6 * pixel))
+        shade = 1.0 + (0.1 + 0.2 * ridge.distance) * lit_side * np.exp(-np.maximum(below, 0.0) / 0.2)
         colour = ridge.colour[:, None, None, None] * shade
         # Mist lies in the valleys.
         colour = colour + (haze - colour) * (0.45 * ridge.distance * smoothstep(0.0, 0.25, below))
@@ -265,7 +258,8 @@ def _with_lake(
     moments = times[:, None, None].astype(np.float32)
     ripple = np.sin(depth * 90.0 / (0.3 + 3.0 * depth) + 2.2 * moments + 3.0 * np.sin(2.5 * view.x + 0.7 * moments))
     below = (depth > 0).astype(np.float32)
-    mirrored = np.where(view.y < shore, 2.0 * shore - view.y, view.y) + 0.012 * below * ripple * smoothstep(0.0, 0.1, depth)
+    mirrored = np.where(view.y < shore, 2.0 * shore - view.y, view.y)
+    mirrored = mirrored + 0.012 * below * ripple * smoothstep(0.0, 0.1, depth)
     light = _vista(view.x, mirrored, view.pixel, sky, ridges, camera, times)
     water = to_light(sky.hour.zenith) * 0.5
     at_lake = np.clip(0.5 + (shore - view.y) / view.pixel, 0.0, 1.0)
