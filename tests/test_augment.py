@@ -78,6 +78,12 @@ def test_gradients_pass_through(name):
     assert clips.grad.abs().sum() > 0
 
 
+@pytest.mark.parametrize("name", SETTINGS)
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_the_kind_of_number_stays_as_it_is(name, dtype):
+    assert augment_video(video().to(dtype), SETTINGS[name], draws()).dtype == dtype
+
+
 def test_brightness_stays_within_its_strength_both_ways():
     flat = torch.zeros(500, 3, 1, 8, 8)
     shift = change_color(flat, 0.4, draws())[:, 0, 0, 0, 0]

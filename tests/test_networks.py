@@ -1,5 +1,7 @@
 """Both networks, and the plan of levels they are built from."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -36,15 +38,13 @@ def test_a_plan_for_64x64_clips_of_16_frames_is_the_one_in_the_docstring():
     assert "    2      16         16 x 16       128  3x3x3" in print_levels(levels)
 
 
-@given(
-    height=st.integers(8, 70), width=st.integers(8, 120), num_frames=st.integers(1, 40), channels=st.integers(1, 64)
-)
+@given(height=st.integers(8, 70), width=st.integers(8, 120), num_frames=st.integers(1, 40), channels=st.integers(1, 64))
 def test_every_plan_ends_at_half_the_picture_and_only_ever_doubles(height, width, num_frames, channels):
     levels = plan_levels(height=height, width=width, num_frames=num_frames, channels=channels, max_channels=64)
     assert (levels[-1].height, levels[-1].width) == (-(-height // 2), -(-width // 2))
     assert levels[-1].frame_step == 1
     assert levels[-1].frames == num_frames
-    for smaller, larger in zip(levels, levels[1:], strict=False):
+    for smaller, larger in pairwise(levels):
         assert 2 * smaller.height - larger.height in (0, 1)
         assert 2 * smaller.width - larger.width in (0, 1)
         assert smaller.frame_step in (larger.frame_step, 2 * larger.frame_step)

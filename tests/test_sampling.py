@@ -88,9 +88,14 @@ def test_seeds_are_read_in_the_order_given(text, seeds):
 
 @pytest.mark.parametrize(
     ("text", "words"),
-    [("8-1", "8-1 runs backwards \\(did you mean 1-8\\?\\)"), ("one", '"one" is not a seed'), ("", "is not a seed"),
-     ("-3", "is not a seed"), ("99999999999", "too large")],
-)  # fmt: skip
+    [
+        ("8-1", "8-1 runs backwards \\(did you mean 1-8\\?\\)"),
+        ("one", '"one" is not a seed'),
+        ("", "is not a seed"),
+        ("-3", "is not a seed"),
+        ("99999999999", "too large"),
+    ],
+)
 def test_what_is_no_seed_is_refused_in_words(text, words):
     with pytest.raises(RequestError, match=words):
         parse_seeds(text)

@@ -34,7 +34,12 @@ def test_each_take_is_a_movie_of_the_rate_and_size_it_was_trained_at_with_a_side
     loaded = generator_in(tmp_path / "run")
     takes = choose_takes(loaded, [3, 4], None)
     files = write_takes(loaded, takes, tmp_path / "out", num_frames=6)
-    assert [path.name for path in files] == ["walk_seed0003.mp4", "fire_seed0004.mp4", "contact_sheet.mp4", "contact_sheet.png"]  # fmt: skip
+    assert [path.name for path in files] == [
+        "walk_seed0003.mp4",
+        "fire_seed0004.mp4",
+        "contact_sheet.mp4",
+        "contact_sheet.png",
+    ]
     header = read_header(files[0])
     assert (header.width, header.height, header.rate, header.num_frames) == (24, 16, Fraction(24000, 1001), 6)
     assert (header.color.primaries, header.color.transfer, header.color.matrix) == ("bt709",) * 3
@@ -50,7 +55,9 @@ def test_a_take_has_the_same_pixels_alone_and_among_others(tmp_path):
     loaded = generator_in(tmp_path / "run")
     write_takes(loaded, choose_takes(loaded, [1, 2, 3], [0]), tmp_path / "many")
     write_takes(loaded, choose_takes(loaded, [3], [0]), tmp_path / "alone")
-    many, alone = ([frame.rgb() for frame in read_movie(tmp_path / name / "fire_seed0003.mp4")] for name in ("many", "alone"))  # fmt: skip
+    many, alone = (
+        [frame.rgb() for frame in read_movie(tmp_path / name / "fire_seed0003.mp4")] for name in ("many", "alone")
+    )
     assert np.array_equal(many, alone)
 
 

@@ -141,11 +141,18 @@ def test_a_run_leaves_config_checkpoint_weights_sheets_and_curves(tmp_path):
     result = run_training(tiny(), two_classes(), tmp_path, console=QUIET)
     assert load_config(tmp_path / "config.yaml") == tiny()
     assert {path.name for path in tmp_path.iterdir()} == {
-        "config.yaml", "checkpoint.pt", "generator.safetensors", "samples", "stats.jsonl", "tensorboard"
-    }  # fmt: skip
+        "config.yaml",
+        "checkpoint.pt",
+        "generator.safetensors",
+        "samples",
+        "stats.jsonl",
+        "tensorboard",
+    }
     assert sorted(path.name for path in (tmp_path / "samples").iterdir()) == [
-        f"{clips}_clips{kind}" for clips in ("000000000", "000000064") for kind in (".mp4", ".png", "_real.mp4", "_real.png")
-    ]  # fmt: skip
+        f"{clips}_clips{kind}"
+        for clips in ("000000000", "000000064")
+        for kind in (".mp4", ".png", "_real.mp4", "_real.png")
+    ]
     assert result.newest_sheet.name == "000000064_clips.mp4"
     last = json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
     assert {"motion_generated", "motion_real", "variety_generated", "variety_real", "clips_per_second"} <= set(last)
@@ -229,4 +236,5 @@ def test_the_memory_estimate_grows_with_the_batch_and_the_weights():
 
     weights_alone = estimate(batch_size=2) * 2 - estimate(batch_size=4)
     assert weights_alone > 0
-    assert estimate(batch_size=16) - estimate(batch_size=8) == pytest.approx(4 * (estimate(batch_size=4) - estimate(batch_size=2)), rel=0.01)  # fmt: skip
+    two_clips = estimate(batch_size=4) - estimate(batch_size=2)
+    assert estimate(batch_size=16) - estimate(batch_size=8) == pytest.approx(4 * two_clips, rel=0.01)

@@ -1,8 +1,8 @@
 """vidgan: video GANs for film. Trained on a studio's own footage, they make short clips from noise.
 
-    loaded = vidgan.load_generator("runs/first")
-    frames = list(vidgan.render_take(loaded, seed=7, label=0, num_frames=48))
-    vidgan.export(numpy.stack(frames), "take7.mp4", rate=loaded.provenance.rate)
+loaded = vidgan.load_generator("runs/first")
+frames = list(vidgan.render_take(loaded, seed=7, label=0, num_frames=48))
+vidgan.export(numpy.stack(frames), "take7.mp4", rate=loaded.provenance.rate)
 """
 
 from importlib import import_module

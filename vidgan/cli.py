@@ -146,11 +146,12 @@ def export_command(
 def demo_command(
     minutes: Annotated[float, typer.Option(min=0.05, help="Time to train")] = 4.0,
     out: Annotated[Path, typer.Option(help="Folder for footage, run and takes")] = Path("vidgan-demo"),
+    shots: Annotated[int, typer.Option(min=1, help="Shots of footage to make of each class")] = 32,
 ) -> None:
     """Make footage, train on it, render takes: the whole path in about six minutes on two cores."""
     from vidgan.demo import run_demo
 
-    run_demo(out, minutes=minutes, console=console)
+    run_demo(out, minutes=minutes, shots_per_class=shots, console=console)
 
 
 def main() -> None:

@@ -15,7 +15,7 @@ from vidgan.run import look_at_footage, prepare_with_progress, run_training, sho
 from vidgan.weights import DEMO_NAME, load_generator
 
 # Small enough for minutes on two cores; at 12 frames/s a clip of 16 frames holds a whole stride of a walk.
-FOOTAGE = {"height": 64, "width": 64, "rate": Fraction(12), "num_frames": 36, "shots_per_class": 32}
+FOOTAGE = {"height": 64, "width": 64, "rate": Fraction(12), "num_frames": 36}
 
 # The recipe, told once here because an installed package has no configs/; the run's config.yaml holds it whole.
 CONFIG = Config(
@@ -26,14 +26,14 @@ CONFIG = Config(
 TAKES_PER_CLASS = 8
 
 
-def run_demo(out: str | Path, *, minutes: float, console: Console) -> None:
+def run_demo(out: str | Path, *, minutes: float, shots_per_class: int, console: Console) -> None:
     """Make footage, scan and prepare it, train for `minutes`, and render takes, all below `out`."""
     out = writable_folder(out)
     footage, run, takes = out / "footage", out / "run", out / "takes"
 
     console.rule("1 of 4: footage")
     with show_progress(console, "making footage", "shots") as progress:
-        movies = make_footage(footage, **FOOTAGE, progress=progress)
+        movies = make_footage(footage, **FOOTAGE, shots_per_class=shots_per_class, progress=progress)
     console.print(f"{len(movies)} movies in {footage}", highlight=False)
 
     console.rule("2 of 4: scan and prepare")

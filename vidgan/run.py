@@ -10,6 +10,7 @@ RUN/stats.jsonl, tensorboard/ the curves
 from __future__ import annotations
 
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -77,9 +78,8 @@ def look_at_footage(folder: str | Path, config: Config, console: Console) -> Sel
         + (f", classes {', '.join(selection.class_names)}" if selection.class_names else ""),
         highlight=False,
     )
-    for chosen in selection.shots:
-        for about in chosen.shot.notes:
-            console.print(f"  {chosen.shot.source}: {about}", highlight=False, markup=False, style="dim")
+    for about, count in Counter(about for chosen in selection.shots for about in chosen.shot.notes).items():
+        console.print(f"  {count} of {len(selection.shots)} shots: {about}", highlight=False, markup=False, style="dim")
     print_notes(selection.notes, console)
     return selection
 
@@ -219,8 +219,10 @@ def draw_samples(
         if num_classes
         else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
     )
-    rendered = [torch.stack([torch.from_numpy(f) for f in render_take(loaded, t.seed, t.label, config.data.num_frames)])
-                for t in takes]  # fmt: skip
+    rendered = [
+        torch.stack([torch.from_numpy(f) for f in render_take(loaded, t.seed, t.label, config.data.num_frames)])
+        for t in takes
+    ]
     draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(state.num_clips, len(takes))
     real = augment_video(real_video(frames, config, draws), config.augment, draws)

@@ -1,0 +1,147 @@
+"""The installed `vidgan` command, from a folder of footage to a review MP4, and what it says to mistakes."""
+
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vidgan.media.movie_writer import write_movie
+from vidgan.media.movies import read_header
+
+ROOT = Path(__file__).parents[1]
+VIDGAN = str(Path(sys.executable).with_name("vidgan"))
+TINY = ["data.height=16", "data.width=16", "data.num_frames=4", "model.generator_channels=8"]
+TINY += ["model.discriminator_channels=8", "model.max_channels=8", "train.batch_size=4", "train.total_kclips=0.012"]
+
+
+def vidgan(*arguments, **options):
+    environment = os.environ | {"COLUMNS": "200"}
+    return subprocess.run([VIDGAN, *map(str, arguments)], capture_output=True, text=True, env=environment, **options)
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A footage folder with one bad file, and a run trained on it by the installed command."""
+    folder = tmp_path_factory.mktemp("cli")
+    random = np.random.default_rng(0)
+    for class_name in ("fire", "walk"):
+        (folder / "footage" / class_name).mkdir(parents=True)
+        frames = random.integers(0, 255, (10, 24, 24, 3)).astype(np.uint8)
+        write_movie(folder / "footage" / class_name / "a.mkv", iter(frames), rate=Fraction(24000, 1001))
+    (folder / "footage" / "walk" / "broken.mp4").write_text("not a movie")
+    (folder / "notes.txt").write_text("not weights")
+    result = vidgan(
+        "train", ROOT / "configs/clip64.yaml", *TINY, "--footage", folder / "footage", "--run", folder / "run"
+    )
+    assert result.returncode == 0, result.stderr
+    return folder, result.stdout
+
+
+def test_training_says_what_was_found_what_was_not_used_and_where_the_results_are(trained):
+    folder, output = trained
+    assert "2 shots at 24000/1001 frames/s, 14 clips, classes fire, walk" in output
+    assert "not used: walk/broken.mp4: is not a movie" in output
+    assert "MB when prepared" in output
+    assert "finished at 0.0 kclips" in output
+    assert str(folder / "run" / "generator.safetensors") in output
+
+
+def test_takes_are_movies_with_the_rate_of_the_footage(trained, tmp_path):
+    folder, _ = trained
+    result = vidgan("generate", folder / "run", "--seeds", "1-2", "--classes", "all", "--frames", 6, "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    names = [f"{name}_seed000{seed}.mp4" for name in ("fire", "walk") for seed in (1, 2)]
+    assert sorted(path.name for path in tmp_path.glob("*.mp4")) == sorted([*names, "contact_sheet.mp4"])
+    header = read_header(tmp_path / names[0])
+    assert (header.rate, header.num_frames) == (Fraction(24000, 1001), 6)
+    assert json.loads((tmp_path / "fire_seed0001.json").read_text())["class"] == "fire"
+
+
+def test_a_dry_run_prints_settings_levels_parameters_clips_and_memory_and_trains_nothing(trained, tmp_path):
+    folder, _ = trained
+    result = vidgan(
+        *("train", ROOT / "configs/clip64.yaml", *TINY, "--dry-run"),
+        *("--footage", folder / "footage", "--run", tmp_path / "run"),
+    )
+    assert result.returncode == 0, result.stderr
+    for words in ("num_frames: 4", "generator, ", "discriminator, ", "3x3x3", "clips: 14 from 2 shots", "memory for"):
+        assert words in result.stdout
+    assert not (tmp_path / "run").exists()
+
+
+def test_export_and_the_tool_of_that_name_write_the_same_movie(trained, tmp_path):
+    folder, _ = trained
+    source = folder / "footage" / "fire" / "a.mkv"
+    result = vidgan("export", source, tmp_path / "one.mp4", "--rate", "25")
+    assert result.returncode == 0, result.stderr
+    assert "one.mp4: 10 frames at 25 frames/s" in result.stdout
+    tool = [sys.executable, str(ROOT / "tools/export_mp4.py"), str(source), str(tmp_path / "two.mp4"), "--rate", "25"]
+    assert subprocess.run(tool, capture_output=True).returncode == 0
+    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+
+
+def test_the_demo_goes_the_whole_way_and_prints_what_to_try_next(tmp_path):
+    result = vidgan("demo", "--minutes", "0.05", "--out", tmp_path / "demo", "--shots", "2")
+    assert result.returncode == 0, result.stderr
+    assert "Next:" in result.stdout
+    demo = tmp_path / "demo"
+    assert len(list((demo / "footage").glob("*/*.mp4"))) == 12
+    assert (demo / "run" / "generator.safetensors").is_file()
+    assert len(list((demo / "takes").glob("*_seed*.mp4"))) == 48
+    assert (demo / "takes" / "contact_sheet.png").is_file()
+
+
+def test_the_generator_that_travels_with_the_package_makes_takes_at_once(tmp_path):
+    result = vidgan("generate", "demo", "--seeds", "1", "--classes", "all", "--out", tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert len(list(tmp_path.glob("*_seed0001.mp4"))) == 6
+
+
+def mistakes(folder, tmp_path):
+    """Name -> (arguments, words of the one line)."""
+    train = ["train", ROOT / "configs/clip64.yaml"]
+    generate = ["generate", folder / "run", "--out", tmp_path / "out"]
+    footage = ["--footage", folder / "footage"]
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "weights.pt").write_bytes(pickle.dumps({"weights": [1.0]}))
+    odd = np.zeros((3, 15, 17, 3), dtype=np.uint8)
+    write_movie(tmp_path / "odd.mkv", iter(odd), rate=Fraction(24))
+    other = shutil.copytree(folder / "run", tmp_path / "other")
+    for name in ("config.yaml", "stats.jsonl"):
+        (other / name).unlink()
+    return {
+        "a wrong key": ([*train, "data.heigth=32", *footage], 'unknown setting "data.heigth" (did you mean "height"?)'),
+        "a missing folder": ([*train, "--footage", tmp_path / "absent"], "absent: no such folder"),
+        "a folder without footage": ([*train, "--footage", tmp_path / "empty"], "no footage in this folder"),
+        "weights of another size": (
+            [*train, *TINY, "model.max_channels=12", *footage, "--run", other],
+            "made with another config",
+        ),
+        "a text file as weights": (["generate", folder / "notes.txt"], "is a text file, not weights"),
+        "a pickle as weights": (["generate", tmp_path / "weights.pt"], "is a pickle"),
+        "seeds backwards": ([*generate, "--seeds", "8-1"], "8-1 runs backwards (did you mean 1-8?)"),
+        "an unknown class": ([*generate, "--classes", "wlak"], 'unknown class "wlak" (did you mean "walk"?)'),
+        "an odd size": (["export", tmp_path / "odd.mkv", tmp_path / "odd.mp4"], "H.264 needs even sizes"),
+        "a folder that cannot be written": ([*generate[:2], "--out", tmp_path / "file" / "out"], "cannot write files"),
+        "a rate that is none": (["export", tmp_path / "odd.mkv", "x.gif", "--rate", "fast"], "is not a rate"),
+        "a missing config": (["train", tmp_path / "absent.yaml", *footage], "cannot be read"),
+        "an override without a value": ([*train, "train.seed", *footage], "is not an override"),
+    }
+
+
+def test_every_mistake_is_one_clear_line_and_exit_code_2(trained, tmp_path):
+    folder, _ = trained
+    for name, (arguments, words) in mistakes(folder, tmp_path).items():
+        result = vidgan(*arguments)
+        assert result.returncode == 2, f"{name}: {result.stdout}{result.stderr}"
+        assert words in result.stderr, f"{name}: {result.stderr}"
+        assert result.stderr.startswith("error: "), f"{name}: {result.stderr}"
+        assert len(result.stderr.splitlines()) == 1, f"{name}: {result.stderr}"
