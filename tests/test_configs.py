@@ -1,0 +1,97 @@
+"""Every shipped config is loaded and trained for two updates; every command of the README is run."""
+
+import os
+import re
+import shlex
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from vidgan.config import load_config
+from vidgan.demo import CONFIG as DEMO_CONFIG
+from vidgan.footage.prepare import prepare_footage
+from vidgan.footage.scan import scan_footage
+from vidgan.footage.select import select_shots
+from vidgan.media.movie_writer import write_movie
+from vidgan.run import run_training
+from vidgan.sampling.render import render_take
+from vidgan.weights import load_generator
+
+ROOT = Path(__file__).parents[1]
+CONFIGS = sorted((ROOT / "configs").glob("*.yaml"))
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def make_plates(folder, *, num_frames=40):
+    """Two class folders with a movie each, of a gradient that moves."""
+    ramp = np.linspace(0, 255, 96).astype(np.uint8)
+    for class_name, direction in (("left", 1), ("right", -1)):
+        (folder / class_name).mkdir(parents=True)
+        frames = (np.tile(np.roll(ramp, direction * 3 * t)[None, :, None], (64, 1, 3)) for t in range(num_frames))
+        write_movie(folder / class_name / "a.mp4", frames, rate=Fraction(24))
+
+
+@pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
+def test_a_shipped_config_trains_two_updates_and_its_generator_renders(path, tmp_path):
+    two_updates = 2 * load_config(path).train.batch_size / 1000
+    config = load_config(path, [f"train.total_kclips={two_updates}", "train.sample_kclips=1000"])
+    make_plates(tmp_path / "footage")
+    selection = select_shots(scan_footage(tmp_path / "footage"), config.data)
+    footage = prepare_footage(selection, config.data)
+    result = run_training(config, footage, tmp_path / "run", console=Console(quiet=True))
+    assert result.finished
+    data = config.data
+    frame = next(render_take(load_generator(tmp_path / "run"), 1, 0, 1))
+    assert frame.shape == (data.height, data.width, data.channels)
+
+
+def test_the_generator_that_travels_was_made_by_the_demos_recipe_and_is_small():
+    loaded = load_generator("demo")
+    same = {"train": {"total_kclips"}}
+    assert loaded.provenance.config.model_dump(exclude=same) == DEMO_CONFIG.model_dump(exclude=same)
+    assert loaded.path.stat().st_size <= 8_000_000
+
+
+def readme_commands():
+    """Command lines of the README's bash blocks, continued lines joined."""
+    blocks = re.findall(r"```bash\n(.*?)```", README, flags=re.S)
+    lines = "\n".join(blocks).replace("\\\n", " ").splitlines()
+    return [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+
+
+def shortened(command):
+    """The same command for seconds instead of minutes; installing and testing are what runs this."""
+    if "pip install" in command:
+        return None
+    words = shlex.split(command, comments=True)
+    if words[:2] == ["vidgan", "demo"]:
+        words += ["--minutes", "0.05", "--shots", "2"]
+    if words[:2] == ["vidgan", "train"] and "--dry-run" not in words:
+        words += ["--minutes", "0.05"]
+    if "tools/bench_train.py" in words:
+        words += ["--seconds", "0.1"]
+    if "tools/make_footage.py" in words:
+        words += ["--shots", "1"]
+    return words
+
+
+def test_the_readmes_commands_do_what_it_says(tmp_path):
+    for name in ("configs", "tools"):
+        (tmp_path / name).symlink_to(ROOT / name)
+    make_plates(tmp_path / "plates")
+    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    commands = [words for command in readme_commands() if (words := shortened(command))]
+    assert len(commands) > 10
+    for words in commands:
+        result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
+        assert result.returncode == 0, f"{shlex.join(words)}\n{result.stdout}\n{result.stderr}"
+
+
+def test_continuous_integration_runs_the_readmes_test_command():
+    (command,) = (line for line in readme_commands() if "pytest" in line and "slow" not in line)
+    assert command in (ROOT / ".ci" / "run").read_text(encoding="utf-8")
