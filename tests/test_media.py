@@ -483,6 +483,8 @@ def test_sequences_that_share_a_folder_are_told_apart():
 
 def test_a_number_behind_a_dash_does_not_play_backwards():
     assert found("take-0002.png", "take-0001.png", "take-0010.png")[0] == [("take-####.png", (1, 2, 10))]
+    assert found("take-0001.png", "take-0000.png")[0] == [("take-####.png", (0, 1))]
+    assert found("take0001.png", "take0000.png")[0] == [("take####.png", (0, 1))]
 
 
 def test_stills_without_numbers_are_sequences_of_one_frame():

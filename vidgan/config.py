@@ -156,19 +156,20 @@ def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:
 
 def build_config(tree: dict[str, Any], overrides: list[str] | None = None, *, source: str = "config") -> Config:
     """Validate a tree of settings after applying `section.key=value` overrides. Raises `ConfigError`."""
-    tree = {name: dict(section) if isinstance(section, dict) else section for name, section in tree.items()}
+    tree = {name: {} if section is None else section for name, section in tree.items()}
     for override in overrides or []:
         key, equals, value = override.partition("=")
         section, dot, field = key.partition(".")
         if not (equals and dot and section and field):
             raise ConfigError(f'"{override}" is not an override (expected section.key=value, such as train.seed=1)')
-        if not isinstance(tree.get(section) or {}, dict):
+        before = tree.get(section, {})
+        if not isinstance(before, dict):
             raise ConfigError(f'{source}: "{section}" is not a section of settings')
         try:
             parsed = yaml.safe_load(value)
         except yaml.YAMLError:
             raise ConfigError(f'"{override}": the value is not YAML') from None
-        tree[section] = {**(tree.get(section) or {}), field: parsed}
+        tree[section] = {**before, field: parsed}
     try:
         return Config.model_validate(tree)
     except ValidationError as error:
@@ -183,7 +184,7 @@ def _in_words(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         known = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields
         return f'unknown setting "{key}"{did_you_mean(place[-1], known)}'
-    return f"{key} is {problem['input']!r}: {problem['msg']}"
+    return f"{key} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
 
 
 def config_to_yaml(config: Config) -> str:

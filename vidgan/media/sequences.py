@@ -70,17 +70,19 @@ def find_sequences(paths: Iterable[Path]) -> tuple[list[FrameSequence], list[Pat
     sequences = []
     for folder, names in names_by_folder.items():
         for found in FileSequence.yield_sequences_in_list(names, pad_style=PAD_STYLE_HASH1):
-            sequences += _from_fileseq(folder, found)
+            sequences += _from_fileseq(folder, found, set(names))
     return sorted(sequences, key=lambda sequence: (sequence.folder, sequence.pattern)), leftovers
 
 
-def _from_fileseq(folder: Path, found: FileSequence) -> list[FrameSequence]:
+def _from_fileseq(folder: Path, found: FileSequence, names: set[str]) -> list[FrameSequence]:
     """fileseq takes "take-0002" for frame -2, which would play backwards: here a dash belongs to the name."""
     prefix, suffix, padding = found.basename(), found.extension(), found.zfill()
     if found.frameSet() is None:
         return [FrameSequence(folder, prefix, 0, suffix, numbers=(0,))]
-    after_dash = sorted(-number for number in found.frameSet() if number < 0)
-    plain = sorted(number for number in found.frameSet() if number >= 0)
+    numbers = sorted(found.frameSet())
+    dashed_zero = 0 in numbers and f"{prefix}{0:0{padding}d}{suffix}" not in names  # "take-0000" loses its sign
+    after_dash = sorted(-number for number in numbers if number < 0 or (number == 0 and dashed_zero))
+    plain = [number for number in numbers if number > 0 or (number == 0 and not dashed_zero)]
     sequences = []
     if plain:
         sequences.append(FrameSequence(folder, prefix, padding, suffix, tuple(plain)))

@@ -78,7 +78,8 @@ def read_still_size(path: str | Path) -> tuple[int, int]:
     try:
         with Image.open(path) as image:
             width, height = image.size
-            sideways = image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
+            # Without this look, Pillow decodes a whole PNG in search of its EXIF.
+            sideways = "exif" in image.info and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
     except (OSError, ValueError, SyntaxError) as error:
         raise MediaError(f"{path}: is damaged ({error}); copy it again") from None
     return (width, height) if sideways else (height, width)
