@@ -112,7 +112,7 @@ class TrainConfig(Section):
     """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off."""
     r2_gamma: float = Field(0.0, ge=0)
     """The same at generated clips; 0 is off."""
-    penalty_interval: int = Field(8, ge=1)
+    penalty_interval: int = Field(16, ge=1)
     """Updates from one penalty to the next; its weight is multiplied by this (lazy regularisation)."""
     ema_halflife_kclips: float = Field(2.0, gt=0)
     """Thousands of clips after which a generator's weights count half in the moving average that makes the clips."""

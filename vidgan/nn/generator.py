@@ -19,7 +19,16 @@ import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
 
-from vidgan.nn.layers import BRANCH_GAIN, Modulation, activate, convolution, projection, unfold_pixels, upsample_space
+from vidgan.nn.layers import (
+    BRANCH_GAIN,
+    Modulation,
+    activate,
+    convolution,
+    enlarge,
+    projection,
+    unfold_pixels,
+    upsample_space,
+)
 from vidgan.nn.levels import PIXEL_FOLD, Level
 
 Window = tuple[int, int]
@@ -32,10 +41,9 @@ NOISE_WIDTHS = (0.0, 1.0, 2.0, 4.0)
 STYLE_DIM = 128
 
 
-def needed_before(window: Window, level: Level) -> Window:
-    """The frames that a block of this level takes in, to put out `window`."""
-    kernel_reach = 1 if level.temporal else 0
-    return window[0] - kernel_reach, window[1] + kernel_reach
+def reach(level: Level) -> int:
+    """Frames that a block of this level uses up at each end."""
+    return 1 if level.temporal else 0
 
 
 def slower(window: Window) -> Window:
@@ -48,6 +56,12 @@ def gaussian_kernel(width: float, reach: int) -> Tensor:
     position = torch.arange(-reach, reach + 1, dtype=torch.float64)
     weights = torch.exp(-0.5 * (position / width) ** 2) if width > 0 else (position == 0).double()
     return (weights / weights.square().sum().sqrt()).float()
+
+
+def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
+    """Every frame of `x`, whose first is frame `start`, twice; of these the frames in `window`."""
+    frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, window[0] - 2 * start : window[1] - 2 * start]
+    return rearrange(frames, "b t h w c -> b c t h w")
 
 
 class NoiseFilters(nn.Module):
@@ -67,9 +81,13 @@ class NoiseFilters(nn.Module):
 
 
 class GeneratorBlock(nn.Module):
-    """One level: a residual block of two modulated convolutions, the second one over time as well."""
+    """One level: a residual block of two modulated convolutions, the second over time as well.
 
-    def __init__(self, in_channels: int, level: Level) -> None:
+    Each level also adds what it sees to a picture that grows along (Karras et al. 2020, sec. 4.1): the
+    coarse of it is learned at once, and fine levels have only detail to add.
+    """
+
+    def __init__(self, in_channels: int, level: Level, picture_channels: int) -> None:
         super().__init__()
         self.level = level
         self.modulate1 = Modulation(STYLE_DIM, in_channels)
@@ -79,14 +97,19 @@ class GeneratorBlock(nn.Module):
             level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
         )
         self.skip = projection(in_channels, level.channels)
+        self.to_picture = nn.Conv3d(level.channels, picture_channels, 1)
 
-    def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """[B, in, T + 2 * reach, h, w], [B, style] -> [B, channels, T, height, width]."""
+    def forward(self, x: Tensor, picture: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
+        """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], [B, style] -> both as [B, ..., T, height, width]."""
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
         residual = self.conv1(self._grown(activate(self.modulate1(x, style))))
         residual = self.conv2(activate(self.modulate2(residual, style)))
-        shortcut = x[:, :, 1:-1] if self.level.temporal else x
-        return self._grown(self.skip(shortcut)) + residual
+        x = self._grown(self.skip(self._inner(x))) + residual
+        picture = enlarge(self._inner(picture), self.level.height, self.level.width)
+        return x, picture + self.to_picture(activate(x))
+
+    def _inner(self, x: Tensor) -> Tensor:
+        return x[:, :, reach(self.level) : x.shape[2] - reach(self.level)]
 
     def _grown(self, x: Tensor) -> Tensor:
         size = (self.level.height, self.level.width)
@@ -111,7 +134,8 @@ class Generator(nn.Module):
         num_classes: int,
     ) -> None:
         super().__init__()
-        self.levels, self.height, self.width = tuple(levels), height, width
+        self.levels = tuple(levels)
+        self.height, self.width, self.channels = height, width, channels
         self.content_dim, self.motion_dim, self.num_classes = content_dim, motion_dim, num_classes
         first = self.levels[0]
         self.filters = NoiseFilters()
@@ -124,10 +148,10 @@ class Generator(nn.Module):
         self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels
         for level in self.levels:
-            blocks.append(GeneratorBlock(in_channels, level))
+            blocks.append(GeneratorBlock(in_channels, level, channels))
             in_channels = level.channels
         self.blocks = nn.ModuleList(blocks)
-        self.to_picture = convolution(
+        self.detail = convolution(
             in_channels, channels * PIXEL_FOLD**2, temporal=False, pad_time=False, gain=BRANCH_GAIN
         )
 
@@ -136,11 +160,15 @@ class Generator(nn.Module):
         window = (first_frame, first_frame + num_frames)
         windows: list[Window] = []
         for index in reversed(range(len(self.levels))):
-            window = needed_before(window, self.levels[index])
+            window = window[0] - reach(self.levels[index]), window[1] + reach(self.levels[index])
             windows.insert(0, window)
-            if index and self.levels[index - 1].frame_step > self.levels[index].frame_step:
+            if self._doubles_rate(index):
                 window = slower(window)
         return windows
+
+    def _doubles_rate(self, index: int) -> bool:
+        """Whether a level has twice the frames of the one before."""
+        return index > 0 and self.levels[index - 1].frame_step > self.levels[index].frame_step
 
     def motion_window(self, first_frame: int, num_frames: int) -> Window:
         """Steps of motion noise, half-open, that decide this stretch of a take."""
@@ -157,26 +185,27 @@ class Generator(nn.Module):
         """
         num_frames = self.levels[-1].frames if num_frames is None else num_frames
         windows = self.windows(first_frame, num_frames)
+        style = self._style(z, labels)
+        x = self._first_frames(style, motion)
+        picture = x.new_zeros((len(x), self.channels, *x.shape[2:]))
+        for index, block in enumerate(self.blocks):
+            if self._doubles_rate(index):
+                first_made = windows[index - 1][0] + reach(self.levels[index - 1])
+                x, picture = (at_twice_the_rate(each, first_made, windows[index]) for each in (x, picture))
+            x, picture = block(x, picture, style)
+        detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
+        return (enlarge(picture, self.height, self.width) + detail).float()
+
+    def _style(self, z: Tensor, labels: Tensor) -> Tensor:
+        """What stays over the whole clip: [B, content_dim], [B] -> [B, style]."""
         content = F.normalize(z, dim=1) * self.content_dim**0.5
         if self.class_embedding is not None:
             content = torch.cat([content, self.class_embedding(labels)], dim=1)
-        style = self.mapping(content)
+        return self.mapping(content)
 
+    def _first_frames(self, style: Tensor, motion: Tensor) -> Tensor:
+        """What the first level takes in: [B, style], [B, motion_dim, steps] -> [B, C, frames, h, w]."""
         signal = self.filters(motion)
         signal = torch.cat([repeat(style, "b d -> b n d", n=signal.shape[1]), signal], dim=2)
         level = self.levels[0]
-        x = rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)
-        for index, block in enumerate(self.blocks):
-            if index and self.levels[index - 1].frame_step > self.levels[index].frame_step:
-                x = self._at_twice_the_rate(
-                    x, after=windows[index - 1], before=windows[index], level=self.levels[index - 1]
-                )
-            x = block(x, style)
-        return unfold_pixels(self.to_picture(activate(x)).float(), self.height, self.width)
-
-    @staticmethod
-    def _at_twice_the_rate(x: Tensor, *, after: Window, before: Window, level: Level) -> Tensor:
-        """Every frame twice, cut to the window that the next level takes in."""
-        start = after[0] + (1 if level.temporal else 0)
-        frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, before[0] - 2 * start : before[1] - 2 * start]
-        return rearrange(frames, "b t h w c -> b c t h w")
+        return rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)

@@ -70,6 +70,15 @@ def upsample_space(x: Tensor, height: int, width: int) -> Tensor:
     return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
 
 
+def enlarge(picture: Tensor, height: int, width: int) -> Tensor:
+    """[B, C, T, h, w] -> [B, C, T, height, width], bilinear: for pictures of few channels."""
+    if picture.shape[3:] == (height, width):
+        return picture
+    frames = rearrange(picture, "b c t h w -> (b t) c h w")
+    frames = F.interpolate(frames, scale_factor=2.0, mode="bilinear")[..., :height, :width]
+    return rearrange(frames, "(b t) c h w -> b c t h w", b=picture.shape[0])
+
+
 def downsample_time(x: Tensor) -> Tensor:
     """[B, C, T, H, W] -> [B, C, ceil(T / 2), H, W]: the mean of each two frames; a last odd one stays."""
     odd = x.shape[2] % 2

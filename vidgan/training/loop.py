@@ -20,8 +20,8 @@ from vidgan.training.losses import OBJECTIVES, gradient_penalty
 from vidgan.training.state import TrainState
 
 # The moving average forgets the first, worst generators sooner: its half-life is at most this share of
-# the clips seen (as in StyleGAN2's training code, Karras et al. 2020).
-EMA_RAMP_UP = 0.05
+# the clips seen (StyleGAN2's ramp-up, Karras et al. 2020, twice as slow for runs this short).
+EMA_RAMP_UP = 0.1
 
 
 class Clips(Protocol):
