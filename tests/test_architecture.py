@@ -27,8 +27,10 @@ ALLOWED = {
     "sampling": BASE | {"nn", "footage", "weights"},
     "metrics": BASE | {"nn", "footage", "media", "weights", "sampling"},
     "review": BASE | {"nn", "footage", "media", "weights", "sampling"},
-    "run": BASE | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review"},
-    "demo": BASE | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "run"},
+    "progress": set(),
+    "run": BASE | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress"},
+    "demo": BASE
+    | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run"},
 }
 TOP = {"cli", "__main__", "__init__"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -72,6 +72,16 @@ def test_clips_of_any_size_go_out_of_the_generator_and_into_the_discriminator(
     assert discriminator(video, labels).shape == (2,)
 
 
+@pytest.mark.parametrize(("height", "width"), [(36, 64), (48, 112), (33, 21)])
+def test_wide_and_odd_pictures_keep_their_size(height, width):
+    config = small(height, width)
+    generator, discriminator = build_generator(config, 0), build_discriminator(config, 0)
+    labels = torch.zeros(1, dtype=torch.long)
+    video = generator(*latents(generator, 1, 0, 8), labels)
+    assert video.shape == (1, 3, 8, height, width)
+    assert discriminator(video, labels).shape == (1,)
+
+
 @pytest.mark.parametrize("num_classes", [0, 3])
 @pytest.mark.parametrize("num_frames", [1, 8])
 def test_every_parameter_of_both_networks_receives_a_gradient(num_frames, num_classes):

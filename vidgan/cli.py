@@ -102,8 +102,8 @@ def generate_command(
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
 ) -> None:
     """Render takes from seeds: an MP4 and a JSON sidecar each, and a contact sheet of all."""
+    from vidgan.progress import show_progress
     from vidgan.review.takes import choose_takes, write_takes
-    from vidgan.run import show_progress
     from vidgan.sampling.latents import parse_seeds
     from vidgan.sampling.render import parse_classes
     from vidgan.weights import load_generator

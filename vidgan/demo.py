@@ -10,8 +10,10 @@ from rich.console import Console
 from vidgan.config import Config, DataConfig, TrainConfig
 from vidgan.files import writable_folder
 from vidgan.footage.procedural import make_footage
+from vidgan.progress import show_progress
+from vidgan.review.export import export
 from vidgan.review.takes import choose_takes, write_takes
-from vidgan.run import look_at_footage, prepare_with_progress, run_training, show_progress
+from vidgan.run import look_at_footage, prepare_with_progress, run_training
 from vidgan.weights import DEMO_NAME, load_generator
 
 # Small enough for minutes on two cores; at 12 frames/s a clip of 16 frames holds a whole stride of a walk.
@@ -42,22 +44,27 @@ def run_demo(out: str | Path, *, minutes: float, shots_per_class: int, console: 
     console.rule(f"3 of 4: train for {minutes:g} minutes")
     result = run_training(CONFIG, prepared, run, console=console, max_seconds=minutes * 60)
 
-    console.rule("4 of 4: takes")
+    console.rule("4 of 4: generate and export")
     loaded = load_generator(run)
     wanted = choose_takes(loaded, range(1, TAKES_PER_CLASS + 1), range(len(prepared.class_names)))
     with show_progress(console, "rendering", "frames") as progress:
-        made = write_takes(loaded, wanted, takes, scale=4, progress=progress)
+        *_, sheet, still = write_takes(loaded, wanted, takes, scale=4, progress=progress)
+    gif = export(sheet, sheet.with_suffix(".gif")).output
 
+    shipped = load_generator(DEMO_NAME).provenance
     lines = [
         "",
         f"footage        {footage}",
         f"run            {run} ({result.num_clips / 1000:.1f} kclips)",
         f"takes          {takes}",
-        f"contact sheet  {made[-2]}, {made[-1].name}",
+        f"contact sheet  {sheet}, {still.name}, {gif.name}",
+        "",
+        f"These takes are what {result.num_clips / 1000:.0f} kclips give. The generator that travels with vidgan,",
+        f'called "{DEMO_NAME}", has seen {shipped.num_clips / 1000:.0f} kclips of the same footage.',
         "",
         "Next:",
-        f"  vidgan generate {run} --classes walk,fire --seeds 100-107 --frames 48 --out more",
-        f"  vidgan demo --out {out}        (the same again trains on)",
-        f"  vidgan generate {DEMO_NAME} --classes all --out demo-takes        (trained longer)",
+        f"  vidgan generate {DEMO_NAME} --classes all --scale 4 --out {out / 'demo-takes'}",
+        f"  vidgan generate {run} --classes walk,fire --seeds 100-107 --frames 48 --scale 4 --out {out / 'more'}",
+        f"  vidgan demo --minutes 30 --out {out}        (trains on from here)",
     ]
     console.print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)

@@ -11,15 +11,11 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn, TimeRemainingColumn
-from rich.text import Text
 
 from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.config import Config, config_to_yaml, load_config
@@ -39,6 +35,7 @@ from vidgan.nn.build import (
     num_parameters,
 )
 from vidgan.nn.levels import print_levels
+from vidgan.progress import hours_minutes_seconds, show_progress, training_bar
 from vidgan.review.takes import Take, write_sheets
 from vidgan.sampling.render import render_take
 from vidgan.training.interrupt import listening_for_stop
@@ -163,13 +160,17 @@ def run_training(
 
     began, began_at = time.monotonic(), state.num_clips
     log = StatsLog(run, num_clips=state.num_clips)
-    with listening_for_stop() as stop, _training_progress(console) as progress:
-        task = progress.add_task("training", total=settings.total_kclips, completed=state.num_clips / 1000, words="")
+    with listening_for_stop() as stop, training_bar(console) as progress:
+        task = progress.add_task(
+            "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
+        )
         if not state.num_clips:
             log.write(0, draw_sheets())
         for statistics in train(state, clips, config):
             seconds = time.monotonic() - began
             statistics["clips_per_second"] = (state.num_clips - began_at) / seconds
+            left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
+            left = left if max_seconds is None else min(left, max_seconds - seconds)
             out_of_time = max_seconds is not None and seconds >= max_seconds
             last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
             if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
@@ -177,7 +178,12 @@ def run_training(
             if _due(state.num_clips, settings.checkpoint_kclips, settings.batch_size) or last:
                 save()
             log.write(state.num_clips, statistics)
-            progress.update(task, completed=state.num_clips / 1000, words=_in_words(statistics))
+            progress.update(
+                task,
+                completed=state.num_clips / 1000,
+                left=hours_minutes_seconds(max(left, 0)),
+                words=_in_words(statistics),
+            )
             if last:
                 break
     log.close()
@@ -262,39 +268,3 @@ def _in_words(statistics: dict[str, float]) -> str:
         f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}  "
         f"logits real {statistics['logit_real']:+.2f} fake {statistics['logit_fake']:+.2f}"
     )
-
-
-@contextmanager
-def show_progress(console: Console, doing: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar with rate and time left; yields the `progress(done, total)` that moves it."""
-    bar = Progress(
-        TextColumn(doing),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TextColumn(unit),
-        RatePerSecond(),
-        TimeRemainingColumn(),
-        console=console,
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task(doing, total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
-
-
-def _training_progress(console: Console) -> Progress:
-    return Progress(
-        TextColumn("{task.completed:.1f}/{task.total:g} kclips"),
-        BarColumn(bar_width=20),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[words]}"),
-        console=console,
-    )
-
-
-class RatePerSecond(ProgressColumn):
-    """How many a second."""
-
-    def render(self, task) -> Text:
-        """Text such as "12.3/s"."""
-        return Text(f"{task.speed:.1f}/s" if task.speed else "")

@@ -151,9 +151,8 @@ class Generator(nn.Module):
             blocks.append(GeneratorBlock(in_channels, level, channels))
             in_channels = level.channels
         self.blocks = nn.ModuleList(blocks)
-        self.detail = convolution(
-            in_channels, channels * PIXEL_FOLD**2, temporal=False, pad_time=False, gain=BRANCH_GAIN
-        )
+        # Detail starts at nothing: the four pixels of one fold are independent, and at random a chequerboard.
+        self.detail = convolution(in_channels, channels * PIXEL_FOLD**2, temporal=False, pad_time=False, gain=0.0)
 
     def windows(self, first_frame: int, num_frames: int) -> list[Window]:
         """Frames that each level takes in, smallest level first, to make this stretch of a take."""

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import AbstractContextManager
 from typing import Protocol
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -40,7 +41,7 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
     device = next(state.generator.parameters()).device
     batch_size = config.train.batch_size
     while state.num_clips < config.train.total_kclips * 1000:
-        draws = torch.Generator().manual_seed(hash((config.train.seed, state.num_clips)) & (2**63 - 1))
+        draws = draws_of_update(config.train.seed, state.num_clips)
         frames, labels = clips.batch(state.num_clips, batch_size)
         real = real_video(frames.to(device), config, draws)
         labels = labels.to(device)
@@ -49,6 +50,12 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
         update_ema(state, config)
         state.num_clips += batch_size
         yield {name: float(value.detach()) for name, value in statistics.items()}
+
+
+def draws_of_update(seed: int, num_clips: int) -> torch.Generator:
+    """The random draws of the update that begins at this clip."""
+    (state,) = np.random.SeedSequence([seed, num_clips]).generate_state(1, np.uint64)
+    return torch.Generator().manual_seed(int(state) >> 1)
 
 
 def real_video(frames: Tensor, config: Config, draws: torch.Generator) -> Tensor:
