@@ -20,7 +20,10 @@ def written_beside(path: str | Path) -> Iterator[Path]:
     path = Path(path)
     beside = path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
     try:
+        beside.touch()  # with the permissions that any new file gets; some libraries make theirs private
+        permissions = beside.stat().st_mode
         yield beside
+        beside.chmod(permissions)
         with beside.open("rb+") as file:
             os.fsync(file.fileno())
         beside.replace(path)

@@ -14,6 +14,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import torch
 from rich.console import Console
 
@@ -36,7 +37,7 @@ from vidgan.nn.build import (
 )
 from vidgan.nn.levels import print_levels
 from vidgan.progress import hours_minutes_seconds, show_progress, training_bar
-from vidgan.review.takes import Take, write_sheets
+from vidgan.review.takes import Take, class_name, take_name, write_sheets
 from vidgan.sampling.render import render_take
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.log import StatsLog
@@ -175,9 +176,9 @@ def run_training(
             last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
             if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
                 statistics |= draw_sheets()
+            log.write(state.num_clips, statistics)
             if _due(state.num_clips, settings.checkpoint_kclips, settings.batch_size) or last:
                 save()
-            log.write(state.num_clips, statistics)
             progress.update(
                 task,
                 completed=state.num_clips / 1000,
@@ -217,7 +218,7 @@ def draw_samples(
     Returns the sheet of takes and four figures: motion and variety of both.
     """
     folder.mkdir(exist_ok=True)
-    config, device = provenance.config, next(state.generator.parameters()).device
+    config = provenance.config
     loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=folder)
     num_classes = len(provenance.class_names)
     takes = (
@@ -225,24 +226,29 @@ def draw_samples(
         if num_classes
         else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
     )
-    rendered = [
-        torch.stack([torch.from_numpy(f) for f in render_take(loaded, t.seed, t.label, config.data.num_frames)])
-        for t in takes
-    ]
+    rendered = [np.stack(list(render_take(loaded, take.seed, take.label, config.data.num_frames))) for take in takes]
     draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(state.num_clips, len(takes))
     real = augment_video(real_video(frames, config, draws), config.augment, draws)
-    order = labels.argsort(stable=True).tolist()
+    real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
+    order = sorted(range(len(takes)), key=lambda index: real_classes[index])
 
-    name = f"{state.num_clips:09d}_clips"
-    sheet, _ = write_sheets(folder / name, loaded, takes, [take.numpy() for take in rendered])
-    write_sheets(
-        folder / f"{name}_real",
-        loaded,
-        [Take(index, int(labels[index])) for index in order],
-        [clip_to_frames(real[index]) for index in order],
+    stem = folder / f"{state.num_clips:09d}_clips"
+    sheet, _ = write_sheets(
+        stem,
+        rendered,
+        names=[take_name(loaded, take) for take in takes],
+        classes=[class_name(loaded, take) for take in takes],
+        rate=provenance.rate,
     )
-    generated = torch.stack([frames_to_clip(take) for take in rendered]).to(device)
+    write_sheets(
+        stem.with_name(f"{stem.name}_real"),
+        [clip_to_frames(real[index]) for index in order],
+        names=[real_classes[index] or "real" for index in order],
+        classes=[real_classes[index] for index in order],
+        rate=provenance.rate,
+    )
+    generated = torch.stack([frames_to_clip(take) for take in rendered])
     return sheet, {
         "motion_generated": motion_energy(generated).mean().item(),
         "motion_real": motion_energy(real).mean().item(),

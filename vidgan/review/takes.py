@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import groupby
 from pathlib import Path
 
 import numpy as np
@@ -88,30 +89,45 @@ def write_takes(
         write_movie(path, frames_of(take), rate=rate, crf=crf, metadata={"comment": json.dumps(sidecar)})
         write_text(path.with_suffix(".json"), json.dumps(sidecar, indent=2) + "\n")
         files.append(path)
-    return [*files, *write_sheets(folder / "contact_sheet", loaded, takes[:MAX_SHEET_TAKES], for_sheet)]
+    shown = takes[: len(for_sheet)]
+    sheets = write_sheets(
+        folder / "contact_sheet",
+        for_sheet,
+        names=[take_name(loaded, take) for take in shown],
+        classes=[class_name(loaded, take) for take in shown],
+        rate=loaded.provenance.rate,
+    )
+    return [*files, *sheets]
 
 
 def write_sheets(
-    stem: Path, loaded: LoadedGenerator, takes: Sequence[Take], frames: Sequence[np.ndarray]
+    stem: Path, frames: Sequence[np.ndarray], *, names: Sequence[str], classes: Sequence[str], rate: Fraction | None
 ) -> list[Path]:
-    """Write all takes playing on one sheet as `stem`.mp4, and laid out over time as `stem`.png."""
-    names = loaded.provenance.class_names
-    labels = [take.label for take in takes]
-    per_class = len(takes) // max(len(set(labels)), 1)
-    by_class = bool(names) and labels == [label for label in dict.fromkeys(labels) for _ in range(per_class)]
-    columns = per_class if by_class else grid_columns(len(takes))
-    row_labels = [names[label] for label in labels[::columns]] if by_class else []
-    sheet = contact_sheet(frames, columns=columns, row_labels=row_labels)
+    """Write clips uint8 [T, H, W, C] playing on one sheet as `stem`.mp4, and laid out over time as `stem`.png.
+
+    `names` stand left of the rows of the PNG. On the MP4 each class has a row of its own, with its name, if
+    `classes`, one a clip and "" for none, come in groups of equal size.
+    """
+    groups = [(name, len(list(group))) for name, group in groupby(classes)]
+    by_class = "" not in classes and len({count for _, count in groups}) == 1
+    columns = groups[0][1] if by_class else grid_columns(len(frames))
+    row_labels = [name for name, _ in groups] if by_class else []
     movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
-    write_movie(movie, iter(sheet), rate=loaded.provenance.rate or STILL_RATE)
-    write_still(still, strip_sheet(frames, row_labels=[take_name(loaded, take) for take in takes]))
+    write_movie(movie, iter(contact_sheet(frames, columns=columns, row_labels=row_labels)), rate=rate or STILL_RATE)
+    write_still(still, strip_sheet(frames, row_labels=names))
     return [movie, still]
+
+
+def class_name(loaded: LoadedGenerator, take: Take) -> str:
+    """Name of a take's class; "" for an unconditional generator."""
+    names = loaded.provenance.class_names
+    return names[take.label] if names else ""
 
 
 def take_name(loaded: LoadedGenerator, take: Take) -> str:
     """Name of a take's files, such as "walk_seed0007"."""
-    names = loaded.provenance.class_names
-    return f"{names[take.label]}_seed{take.seed:04d}" if names else f"seed{take.seed:04d}"
+    name = class_name(loaded, take)
+    return f"{name}_seed{take.seed:04d}" if name else f"seed{take.seed:04d}"
 
 
 def describe_take(loaded: LoadedGenerator, take: Take, *, num_frames: int, scale: int) -> dict[str, object]:
@@ -120,7 +136,7 @@ def describe_take(loaded: LoadedGenerator, take: Take, *, num_frames: int, scale
     return {
         "vidgan_version": __version__,
         "seed": take.seed,
-        "class": provenance.class_names[take.label] if provenance.class_names else None,
+        "class": class_name(loaded, take) or None,
         "num_frames": num_frames,
         "scale": scale,
         "rate": None if provenance.rate is None else str(provenance.rate),
