@@ -85,9 +85,9 @@ class ModelConfig(Section):
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
     """Numbers a step in the motion noise: what changes over time."""
-    generator_channels: int = Field(64, ge=4)
+    generator_channels: int = Field(32, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
-    discriminator_channels: int = Field(64, ge=4)
+    discriminator_channels: int = Field(32, ge=4)
     """Channels of the discriminator's largest level; each smaller level has twice as many."""
     max_channels: int = Field(128, ge=4)
     """No level of either network has more channels than this."""
