@@ -85,6 +85,9 @@ def test_the_readmes_commands_do_what_it_says(tmp_path):
         (tmp_path / name).symlink_to(ROOT / name)
     make_plates(tmp_path / "plates")
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
+    for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
+        result = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
+        assert result.returncode == 0, f"{block}\n{result.stderr}"
     commands = [words for command in readme_commands() if (words := shortened(command))]
     assert len(commands) > 10
     for words in commands:

@@ -128,13 +128,15 @@ def export_command(
 ) -> None:
     """Write every frame of INPUT once, in order, as OUTPUT: a review MP4, a GIF or a frame sequence."""
     from vidgan.config import parse_rate
+    from vidgan.progress import show_progress
     from vidgan.review.export import export
 
     try:
         exact = None if rate is None else parse_rate(rate)
     except ValueError as error:
         raise RequestError(f"--rate: {error}") from None
-    result = export(input, output, rate=exact, crf=crf, overwrite=overwrite)
+    with show_progress(console, "exporting", "frames") as progress:
+        result = export(input, output, rate=exact, crf=crf, overwrite=overwrite, progress=progress)
     at_rate = f" at {result.rate} frames/s" if result.rate else ""
     typer.echo(f"{result.output}: {result.num_frames} frames{at_rate}")
     for note in result.notes:

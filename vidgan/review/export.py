@@ -50,6 +50,7 @@ class _Source:
 
     name: str
     frames: Callable[[], Iterator[np.ndarray]]
+    num_frames: int
     rate: Fraction | None = None
     no_rate_because: str = ""
     pixel_aspect: Fraction = Fraction(1)
@@ -65,13 +66,14 @@ def export(
     crf: int = 16,
     overwrite: bool = False,
     metadata: dict[str, str] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> ExportResult:
     """Write a movie, a frame sequence (its folder, pattern or one still) or frames uint8 [T, H, W, C] as `output`.
 
     The suffix of `output` chooses the format: .mp4, .mkv (lossless), .gif, or a frame sequence for a pattern such as
     `out/dawn.####.png` and for a folder (no suffix). `rate` retimes a movie, whose frames stay the same, and is
     required for everything else but stills. `crf` is the quality of an MP4, 0 (best) to 51. A movie or GIF is
-    replaced; old frames of a sequence only with `overwrite`.
+    replaced; old frames of a sequence only with `overwrite`. `progress(done, total)` counts frames.
 
     Raises `MediaError` if the input cannot be read or the output cannot hold it; `RequestError` for a rate that is
     missing, numbers missing in a sequence, and an output that is not known or is the input.
@@ -86,16 +88,22 @@ def export(
     notes = list(source.notes)
     if source.pixel_aspect != 1 and output.suffix.lower() != ".mp4":
         notes.append(f"pixels are {source.pixel_aspect} wide for 1 high, which {output.name} cannot say: seen squashed")
+    frames = _counted(source, progress)
     if kind == "movie":
         pixel_aspect = source.pixel_aspect if output.suffix.lower() == ".mp4" else Fraction(1)
-        num_frames = write_movie(
-            output, source.frames(), rate=rate, crf=crf, pixel_aspect=pixel_aspect, metadata=metadata
-        )
+        num_frames = write_movie(output, frames, rate=rate, crf=crf, pixel_aspect=pixel_aspect, metadata=metadata)
     elif kind == "gif":
-        num_frames = write_gif(output, source.frames(), rate=rate)
+        num_frames = write_gif(output, frames, rate=rate)
     else:
-        num_frames = len(write_frame_sequence(output, source.frames(), overwrite=overwrite).numbers)
+        num_frames = len(write_frame_sequence(output, frames, overwrite=overwrite).numbers)
     return ExportResult(output, num_frames, None if kind == "stills" else rate, tuple(notes))
+
+
+def _counted(source: _Source, progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
+    for done, frame in enumerate(source.frames(), 1):
+        yield frame
+        if progress:
+            progress(done, source.num_frames)
 
 
 def _output_kind(output: Path) -> str:
@@ -119,7 +127,7 @@ def _open_source(input: str | Path | np.ndarray) -> _Source:
     if isinstance(input, np.ndarray):
         if input.ndim != 4:
             raise RequestError(f"frames have shape {list(input.shape)} (expected [T, H, W, C])")
-        return _Source("frames", lambda: iter(input), no_rate_because="frames in memory have no rate")
+        return _Source("frames", lambda: iter(input), len(input), no_rate_because="frames in memory have no rate")
     path = Path(input)
     if is_pattern(path) and not path.exists():
         return _sequence_source(frame_sequence_from_pattern(path))
@@ -149,6 +157,7 @@ def _sequence_source(sequence: FrameSequence) -> _Source:
     return _Source(
         name,
         lambda: map(read_still, sequence.paths()),
+        len(sequence.numbers),
         no_rate_because="a frame sequence has no rate",
         files=tuple(sequence.paths()),
     )
@@ -170,6 +179,7 @@ def _movie_source(path: Path) -> _Source:
     return _Source(
         str(path),
         lambda: (frame.rgb() for frame in read_movie(path)),
+        len(seconds),
         rate=rate,
         no_rate_because="its frames come at no constant rate",
         pixel_aspect=header.pixel_aspect,
