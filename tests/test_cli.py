@@ -4,8 +4,10 @@ import json
 import os
 import pickle
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -51,6 +53,26 @@ def test_training_says_what_was_found_what_was_not_used_and_where_the_results_ar
     assert "MB when prepared" in output
     assert "finished at 0.0 kclips" in output
     assert str(folder / "run" / "generator.safetensors") in output
+
+
+def test_ctrl_c_saves_says_that_the_same_command_goes_on_and_it_does(trained, tmp_path):
+    folder, _ = trained
+    command = ["train", ROOT / "configs/clip64.yaml", *TINY[:-1], "--footage", folder / "footage"]
+    command += ["--run", tmp_path / "run"]
+    stats = tmp_path / "run" / "stats.jsonl"
+    process = subprocess.Popen([VIDGAN, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while process.poll() is None and not (stats.exists() and len(stats.read_text().splitlines()) > 3):
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=120)
+    assert process.returncode == 130, errors
+    assert "the same command goes on" in output
+    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    again = vidgan(*command, "--minutes", "0.001")
+    assert again.returncode == 0, again.stderr
+    assert "going on from" in again.stdout
+    clips = [json.loads(line)["num_clips"] for line in stats.read_text().splitlines()]
+    assert clips == sorted(set(clips))
 
 
 def test_takes_are_movies_with_the_rate_of_the_footage(trained, tmp_path):

@@ -78,14 +78,16 @@ def look_at_footage(folder: str | Path, config: Config, console: Console) -> Sel
     )
     for about, count in Counter(about for chosen in selection.shots for about in chosen.shot.notes).items():
         console.print(f"  {count} of {len(selection.shots)} shots: {about}", highlight=False, markup=False, style="dim")
-    print_notes(selection.notes, console)
+    print_notes(selection.notes, selection, console)
     return selection
 
 
-def print_notes(notes: tuple[Note, ...], console: Console) -> None:
+def print_notes(notes: tuple[Note, ...], selection: Selection, console: Console) -> None:
     """Say which sources are not used, or only in part, and why."""
+    used = {chosen.shot.source for chosen in selection.shots}
     for note in notes:
-        console.print(f"  not used: {note.source}: {note.reason}", highlight=False, markup=False, style="yellow")
+        how = "used in part" if note.source in used else "not used"
+        console.print(f"  {how}: {note.source}: {note.reason}", highlight=False, markup=False, style="yellow")
 
 
 def prepare_with_progress(selection: Selection, config: Config, console: Console) -> PreparedFootage:
@@ -95,7 +97,7 @@ def prepare_with_progress(selection: Selection, config: Config, console: Console
     console.print(f"frames at {data.width}x{data.height}: {size / 1e6:.1f} MB when prepared", highlight=False)
     with show_progress(console, "preparing", "frames") as progress:
         footage = prepare_footage(selection, data, progress=progress)
-    print_notes(footage.notes[len(selection.notes) :], console)
+    print_notes(footage.notes[len(selection.notes) :], selection, console)
     return footage
 
 
