@@ -19,12 +19,11 @@ from typing import Annotated
 
 import torch
 import typer
-from rich.console import Console
 from rich.table import Table
 from torch import nn
 
+from vidgan.cli import console, mistakes_in_one_line
 from vidgan.config import Config, load_config
-from vidgan.errors import VidganError
 from vidgan.training.loop import generate_batch, update_discriminator, update_generator
 from vidgan.training.state import TrainState, new_state
 
@@ -33,18 +32,14 @@ PARTS = ("forward", "discriminator step", "generator step")
 NUM_CLASSES = 4
 
 
+@mistakes_in_one_line
 def main(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/clip64.yaml")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.batch_size=8")] = None,
     seconds: Annotated[float, typer.Option(help="Time for each figure, after a warm-up")] = 8.0,
 ) -> None:
     """Measure forward, discriminator step and generator step in both modes."""
-    try:
-        settings = load_config(config, overrides)
-    except VidganError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    console = Console()
+    settings = load_config(config, overrides)
     console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {_device()}")
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
     table = Table("", "part", "clips/s", "peak memory, MB")

@@ -5,21 +5,16 @@ python tools/make_footage.py footage --height 64 --width 64 --rate 24 --frames 4
 
 from __future__ import annotations
 
-from fractions import Fraction
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from vidgan.config import parse_rate
-from vidgan.errors import RequestError, VidganError
+from vidgan.cli import console, exact_rate, mistakes_in_one_line
 from vidgan.footage.procedural import CLASSES, make_footage
+from vidgan.progress import show_progress
 
-app = typer.Typer(add_completion=False)
 
-
-@app.command()
+@mistakes_in_one_line
 def main(
     folder: Annotated[str, typer.Argument(help="Where to write FOLDER/walk/walk_000.mp4 and so on")],
     height: Annotated[int, typer.Option(help="Rows, even")] = 64,
@@ -31,41 +26,12 @@ def main(
     classes: Annotated[str, typer.Option(help="Comma-separated")] = ",".join(CLASSES),
 ) -> None:
     """Fill FOLDER with shots; those that are there already are kept."""
-    columns = [TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn()]
-    bar = Progress(*columns, console=Console(stderr=True))
-    task = bar.add_task("shots", total=None)
-
-    def progress(done: int, total: int) -> None:
-        bar.start()
-        bar.update(task, completed=done, total=total)
-
-    try:
-        paths = make_footage(
-            folder,
-            height=height,
-            width=width,
-            rate=_rate(rate),
-            num_frames=frames,
-            shots_per_class=shots,
-            seed=seed,
-            class_names=[name.strip() for name in classes.split(",")],
-            progress=progress,
-        )
-    except VidganError as error:
-        typer.echo(f"error: {error}", err=True)
-        raise typer.Exit(2) from None
-    finally:
-        if bar.live.is_started:
-            bar.stop()
+    recipe = {"height": height, "width": width, "rate": exact_rate(rate), "num_frames": frames, "seed": seed}
+    class_names = [name.strip() for name in classes.split(",")]
+    with show_progress(console, "making footage", "shots") as progress:
+        paths = make_footage(folder, **recipe, shots_per_class=shots, class_names=class_names, progress=progress)
     typer.echo(f"{folder}: {len(paths)} shots of {frames} frames, {width}x{height} at {rate} frames a second")
 
 
-def _rate(text: str) -> Fraction:
-    try:
-        return parse_rate(text)
-    except ValueError as error:
-        raise RequestError(str(error)) from None
-
-
 if __name__ == "__main__":
-    app()
+    typer.run(main)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from fractions import Fraction
 from functools import wraps
 from pathlib import Path
 from typing import Annotated
@@ -42,6 +43,16 @@ def mistakes_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(STOPPED) from None
 
     return wrapped
+
+
+def exact_rate(text: str | None) -> Fraction | None:
+    """`--rate` as a fraction. Raises `RequestError` in words."""
+    from vidgan.config import parse_rate
+
+    try:
+        return None if text is None else parse_rate(text)
+    except ValueError as error:
+        raise RequestError(f"--rate: {error}") from None
 
 
 def print_version(wanted: bool) -> None:
@@ -127,14 +138,10 @@ def export_command(
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace old frames of the same name")] = False,
 ) -> None:
     """Write every frame of INPUT once, in order, as OUTPUT: a review MP4, a GIF or a frame sequence."""
-    from vidgan.config import parse_rate
     from vidgan.progress import show_progress
     from vidgan.review.export import export
 
-    try:
-        exact = None if rate is None else parse_rate(rate)
-    except ValueError as error:
-        raise RequestError(f"--rate: {error}") from None
+    exact = exact_rate(rate)
     with show_progress(console, "exporting", "frames") as progress:
         result = export(input, output, rate=exact, crf=crf, overwrite=overwrite, progress=progress)
     at_rate = f" at {result.rate} frames/s" if result.rate else ""
