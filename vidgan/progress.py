@@ -32,7 +32,7 @@ def training_bar(console: Console) -> Progress:
     """The bar of a run, which may end by the clock: its task has fields `left` and `words`."""
     return Progress(
         TextColumn("{task.completed:.1f}/{task.total:g} kclips"),
-        BarColumn(bar_width=20),
+        BarColumn(bar_width=10),
         TextColumn("{task.fields[left]} left"),
         TextColumn("{task.fields[words]}"),
         console=console,

@@ -273,6 +273,5 @@ def _flat(config: Config) -> dict[str, object]:
 def _in_words(statistics: dict[str, float]) -> str:
     return (
         f"{statistics['clips_per_second']:.1f} clips/s  "
-        f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}  "
-        f"logits real {statistics['logit_real']:+.2f} fake {statistics['logit_fake']:+.2f}"
+        f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
     )
