@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
@@ -166,7 +165,3 @@ def demo_command(
 def main() -> None:
     """Entry point of the `vidgan` command."""
     app(prog_name="vidgan")
-
-
-if __name__ == "__main__":
-    sys.exit(main())

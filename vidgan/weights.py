@@ -134,7 +134,8 @@ def find_weights(run_or_weights: str | Path) -> Path:
 
 def _what_it_is(path: Path) -> str:
     """In words, from a file's first bytes."""
-    start = path.open("rb").read(64)
+    with path.open("rb") as file:
+        start = file.read(64)
     if start.startswith((b"PK", b"\x80")):
         return "is a pickle (.pt, .pth, .ckpt), which can run code when it is loaded, and is refused"
     if start and all(byte >= 32 or byte in b"\t\r\n" for byte in start):

@@ -21,10 +21,10 @@ from torch import Tensor, nn
 
 from vidgan.nn.layers import (
     BRANCH_GAIN,
+    LEAK,
     Modulation,
     activate,
     convolution,
-    enlarge,
     projection,
     unfold_pixels,
     upsample_space,
@@ -102,18 +102,15 @@ class GeneratorBlock(nn.Module):
     def forward(self, x: Tensor, picture: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
         """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], [B, style] -> both as [B, ..., T, height, width]."""
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
-        residual = self.conv1(self._grown(activate(self.modulate1(x, style))))
+        height, width = self.level.height, self.level.width
+        residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width))
         residual = self.conv2(activate(self.modulate2(residual, style)))
-        x = self._grown(self.skip(self._inner(x))) + residual
-        picture = enlarge(self._inner(picture), self.level.height, self.level.width)
+        x = upsample_space(self.skip(self._inner(x)), height, width) + residual
+        picture = upsample_space(self._inner(picture), height, width, mode="bilinear")
         return x, picture + self.to_picture(activate(x))
 
     def _inner(self, x: Tensor) -> Tensor:
         return x[:, :, reach(self.level) : x.shape[2] - reach(self.level)]
-
-    def _grown(self, x: Tensor) -> Tensor:
-        size = (self.level.height, self.level.width)
-        return x if x.shape[3:] == size else upsample_space(x, *size)
 
 
 class Generator(nn.Module):
@@ -142,7 +139,7 @@ class Generator(nn.Module):
         self.class_embedding = nn.Embedding(num_classes, content_dim) if num_classes else None
         self.mapping = nn.Sequential(
             nn.Linear(content_dim * (2 if num_classes else 1), STYLE_DIM),
-            nn.LeakyReLU(0.2),
+            nn.LeakyReLU(LEAK),
             nn.Linear(STYLE_DIM, STYLE_DIM),
         )
         self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
@@ -193,7 +190,8 @@ class Generator(nn.Module):
                 x, picture = (at_twice_the_rate(each, first_made, windows[index]) for each in (x, picture))
             x, picture = block(x, picture, style)
         detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
-        return (enlarge(picture, self.height, self.width) + detail).float()
+        picture = upsample_space(picture, self.height, self.width, mode="bilinear")
+        return (picture + detail).float()
 
     def _style(self, z: Tensor, labels: Tensor) -> Tensor:
         """What stays over the whole clip: [B, content_dim], [B] -> [B, style]."""

@@ -63,20 +63,16 @@ def projection(in_channels: int, out_channels: int) -> nn.Module:
     return layer
 
 
-def upsample_space(x: Tensor, height: int, width: int) -> Tensor:
-    """[B, C, T, h, w] -> [B, C, T, height, width]: every pixel twice each way, cut to size for odd sizes."""
+def upsample_space(x: Tensor, height: int, width: int, *, mode: str = "nearest") -> Tensor:
+    """[B, C, T, h, w] -> [B, C, T, height, width]: twice the size, cut for odd sizes; as it is if it has that size.
+
+    "nearest" for features; "bilinear" is smoother and slower, for pictures of few channels.
+    """
+    if x.shape[3:] == (height, width):
+        return x
     frames = rearrange(x, "b c t h w -> (b t) c h w")
-    frames = F.interpolate(frames, scale_factor=2.0, mode="nearest")[..., :height, :width]
+    frames = F.interpolate(frames, scale_factor=2.0, mode=mode)[..., :height, :width]
     return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
-
-
-def enlarge(picture: Tensor, height: int, width: int) -> Tensor:
-    """[B, C, T, h, w] -> [B, C, T, height, width], bilinear: for pictures of few channels."""
-    if picture.shape[3:] == (height, width):
-        return picture
-    frames = rearrange(picture, "b c t h w -> (b t) c h w")
-    frames = F.interpolate(frames, scale_factor=2.0, mode="bilinear")[..., :height, :width]
-    return rearrange(frames, "(b t) c h w -> b c t h w", b=picture.shape[0])
 
 
 def downsample_time(x: Tensor) -> Tensor:

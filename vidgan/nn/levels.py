@@ -18,7 +18,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 # Temporal kernels pay where the picture is small; above, motion is already decided and (1, 3, 3) is
-# three times cheaper (TGANv2 and LongVideoGAN; measured again by tools/bench_train.py).
+# three times cheaper (as TGANv2 and LongVideoGAN found).
 MAX_TEMPORAL_ROWS = 20
 
 # Pixels of the picture, each way, in one pixel of the largest level.
