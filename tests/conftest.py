@@ -8,6 +8,7 @@ import av
 import numpy as np
 import pytest
 
+from vidgan.errors import VidganError
 from vidgan.media.stills import write_still
 
 
@@ -60,6 +61,26 @@ def cache(tmp_path_factory, monkeypatch) -> Path:
     folder = tmp_path_factory.mktemp("cache")
     monkeypatch.setenv("VIDGAN_CACHE", str(folder))
     return folder
+
+
+@pytest.fixture
+def in_this_process(monkeypatch):
+    """Sources are read here and not in worker processes, so that a test can watch or break what reads them."""
+
+    def run_here(tasks, *, on_progress):
+        for index, (function, args) in enumerate(tasks):
+            steps = function(*args)
+            try:
+                while True:
+                    on_progress(index, next(steps))
+            except StopIteration as end:
+                result = end.value
+            except VidganError as error:
+                result = error
+            yield index, result
+
+    monkeypatch.setattr("vidgan.footage.scan.run_in_workers", run_here)
+    monkeypatch.setattr("vidgan.footage.prepare.run_in_workers", run_here)
 
 
 @pytest.fixture

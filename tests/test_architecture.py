@@ -28,9 +28,10 @@ ALLOWED = {
     "metrics": BASE | {"nn", "footage", "media", "weights", "sampling"},
     "review": BASE | {"nn", "footage", "media", "weights", "sampling"},
     "progress": set(),
-    "run": BASE | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress"},
+    "survey": BASE | {"footage", "review", "progress"},
+    "run": BASE | {"nn", "footage", "weights", "sampling", "training", "metrics", "review", "progress", "survey"},
     "demo": BASE
-    | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run"},
+    | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }
 TOP = {"cli", "__main__", "__init__"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))

@@ -17,7 +17,7 @@ from vidgan.errors import MediaError, RequestError
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.sequences import find_sequences, frame_sequence_from_pattern, write_frame_sequence
-from vidgan.media.stills import gif_delays, read_still, read_still_size, write_gif, write_still
+from vidgan.media.stills import gif_delays, read_still, read_still_header, write_gif, write_still
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 HARD = Path(__file__).parents[2] / "shared" / "hard"
@@ -63,7 +63,7 @@ def test_a_header_says_what_the_movie_is(tmp_path):
     write_movie(tmp_path / "a.mp4", grey_frames(5, 34, 48), rate=NTSC_FILM)
     header = read_header(tmp_path / "a.mp4")
     assert (header.codec, header.height, header.width, header.rate) == ("h264", 34, 48, NTSC_FILM)
-    assert (header.num_frames, header.bit_depth, header.interlaced, header.rotation) == (5, 8, False, 0)
+    assert (header.num_frames, header.bit_depth, header.interlaced, header.orientation.degrees) == (5, 8, False, 0)
 
 
 # Colour. The luma weights of red and blue (ITU-R BT.709, BT.601, BT.2020), and the equations they stand in.
@@ -206,12 +206,12 @@ def test_a_picture_is_turned_and_mirrored_as_its_matrix_says(tmp_path, sign_x, s
 def test_a_clockwise_quarter_turn_is_called_90_and_swaps_the_pixel_aspect(tmp_path):
     write_turned(tmp_path / "a.mp4", (0, 1, -1, 0), pixel_aspect=Fraction(12, 11))
     header = read_header(tmp_path / "a.mp4")
-    assert (header.rotation, header.pixel_aspect) == (90, Fraction(11, 12))
+    assert (header.orientation.degrees, header.pixel_aspect) == (90, Fraction(11, 12))
     picture = next(read_movie(tmp_path / "a.mp4")).rgb()
     assert np.abs(picture[4, -5].astype(int) - CORNERS[0, 0]).max() < 40  # top left went to top right
     for matrix, degrees in [((0, -1, 1, 0), 270), ((-1, 0, 0, -1), 180), ((1, 0, 0, 1), 0)]:
         write_turned(tmp_path / "a.mp4", matrix)
-        assert read_header(tmp_path / "a.mp4").rotation == degrees
+        assert read_header(tmp_path / "a.mp4").orientation.degrees == degrees
 
 
 @pytest.mark.parametrize("name", ["rotated_90.mov", "rotated_270.mov", "sample_rotate_and_reflect.mp4"])
@@ -367,8 +367,8 @@ def test_the_rate_of_a_written_movie_is_found_again(tmp_path, rate):
 def test_a_png_comes_back_as_it_was(tmp_path):
     picture = np.random.default_rng(0).integers(0, 256, (9, 14, 3), dtype=np.uint8)
     write_still(tmp_path / "a.png", picture)
-    assert (read_still(tmp_path / "a.png") == picture).all()
-    assert read_still_size(tmp_path / "a.png") == (9, 14)
+    assert (read_still(tmp_path / "a.png").rgb == picture).all()
+    assert (read_still_header(tmp_path / "a.png").height, read_still_header(tmp_path / "a.png").width) == (9, 14)
 
 
 def test_a_jpeg_is_written_at_quality_95(tmp_path):
@@ -381,24 +381,24 @@ def test_a_jpeg_is_written_at_quality_95(tmp_path):
 
 def test_grey_is_repeated(tmp_path):
     write_still(tmp_path / "a.png", np.full((4, 6, 1), 77, np.uint8))
-    assert (read_still(tmp_path / "a.png") == 77).all()
+    assert (read_still(tmp_path / "a.png").rgb == 77).all()
     Image.new("L", (6, 4), 78).save(tmp_path / "grey.png")
-    assert read_still(tmp_path / "grey.png").shape == (4, 6, 3)
-    assert (read_still(tmp_path / "grey.png") == 78).all()
+    assert read_still(tmp_path / "grey.png").rgb.shape == (4, 6, 3)
+    assert (read_still(tmp_path / "grey.png").rgb == 78).all()
 
 
 def test_sixteen_bits_are_rounded_to_eight_and_not_cut(tmp_path):
     levels = np.arange(0, 65536, 37, dtype=np.uint16).reshape(1, -1)
     expected = np.rint(levels / 257).astype(np.uint8)
     iio.imwrite(tmp_path / "grey.png", levels)
-    assert (read_still(tmp_path / "grey.png")[..., 0] == expected).all()
+    assert (read_still(tmp_path / "grey.png").rgb[..., 0] == expected).all()
     with av.open(tmp_path / "color.png", "w", format="image2", options={"update": "1"}) as out:
         stream = out.add_stream("png", rate=1)
         stream.pix_fmt, stream.height, stream.width = "rgb48be", *levels.shape
         frame = av.VideoFrame.from_ndarray(np.stack([levels, levels[:, ::-1], levels], -1), format="rgb48be")
         out.mux(stream.encode(frame))
         out.mux(stream.encode(None))
-    read = read_still(tmp_path / "color.png")
+    read = read_still(tmp_path / "color.png").rgb
     assert (read[..., 0] == expected).all()
     assert (read[..., 1] == expected[:, ::-1]).all()
 
@@ -407,8 +407,8 @@ def test_alpha_is_laid_over_black(tmp_path):
     rgba = np.zeros((2, 2, 4), np.uint8)
     rgba[0, 0], rgba[0, 1] = (200, 100, 50, 128), (200, 100, 50, 255)
     Image.fromarray(rgba).save(tmp_path / "a.png")
-    assert read_still(tmp_path / "a.png")[0].tolist() == [[100, 50, 25], [200, 100, 50]]
-    assert read_still(tmp_path / "a.png")[1].max() == 0
+    assert read_still(tmp_path / "a.png").rgb[0].tolist() == [[100, 50, 25], [200, 100, 50]]
+    assert read_still(tmp_path / "a.png").rgb[1].max() == 0
 
 
 def test_a_jpeg_is_turned_as_its_exif_says(tmp_path):
@@ -417,8 +417,9 @@ def test_a_jpeg_is_turned_as_its_exif_says(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6  # stored on its left side: turn clockwise
     picture.save(tmp_path / "a.jpg", exif=exif, quality=95)
-    assert read_still_size(tmp_path / "a.jpg") == (32, 16)
-    shown = read_still(tmp_path / "a.jpg")
+    header = read_still_header(tmp_path / "a.jpg")
+    assert (header.height, header.width) == (32, 16)
+    shown = read_still(tmp_path / "a.jpg").rgb
     assert shown.shape == (32, 16, 3)
     assert shown[3, -4].min() > 200  # top left went to top right
     assert shown[3, 3].max() < 50
@@ -427,7 +428,7 @@ def test_a_jpeg_is_turned_as_its_exif_says(tmp_path):
 def test_content_decides_what_a_still_is(tmp_path):
     Image.new("RGB", (8, 8), (9, 9, 9)).save(tmp_path / "a.jpg")
     (tmp_path / "a.jpg").rename(tmp_path / "a.png")
-    assert (read_still(tmp_path / "a.png") == 9).all()
+    assert (read_still(tmp_path / "a.png").rgb == 9).all()
 
 
 def test_a_still_that_cannot_be_read_is_refused_in_words(tmp_path):
@@ -435,7 +436,7 @@ def test_a_still_that_cannot_be_read_is_refused_in_words(tmp_path):
     (tmp_path / "text.png").write_text("no picture")
     write_still(tmp_path / "whole.png", np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8))
     (tmp_path / "cut.png").write_bytes((tmp_path / "whole.png").read_bytes()[:3000])
-    expected = {"missing.png": "cannot be read", "empty.png": "empty", "text.png": "neither", "cut.png": "damaged"}
+    expected = {"missing.png": "cannot be read", "empty.png": "empty", "text.png": "no picture", "cut.png": "damaged"}
     for name, words in expected.items():
         with pytest.raises(MediaError, match=words):
             read_still(tmp_path / name)
@@ -537,7 +538,7 @@ def test_a_pattern_that_fits_nothing_is_refused(tmp_path):
 def test_a_written_sequence_is_read_back_and_starts_at_1001(tmp_path):
     written = write_frame_sequence(tmp_path / "dawn", iter(grey_frames(3)))
     assert [path.name for path in written.paths()] == ["dawn.1001.png", "dawn.1002.png", "dawn.1003.png"]
-    assert [int(read_still(path)[0, 0, 0]) for path in written.paths()] == [0, 10, 20]
+    assert [int(read_still(path).rgb[0, 0, 0]) for path in written.paths()] == [0, 10, 20]
     dashed = write_frame_sequence(tmp_path / "x" / "take-%03d.jpg", grey_frames(2), first_number=1)
     assert [path.name for path in dashed.paths()] == ["take-001.jpg", "take-002.jpg"]
 

@@ -14,8 +14,8 @@ from rich.console import Console
 from vidgan import __version__
 from vidgan.errors import RequestError, VidganError
 
-# Exit codes beside 0: a mistake of the user's, and a run that was stopped and can go on.
-MISTAKE, STOPPED = 2, 130
+# Exit codes beside 0: a folder without usable footage, a mistake of the user's, a run that was stopped and can go on.
+NOTHING_USABLE, MISTAKE, STOPPED = 1, 2, 130
 
 app = typer.Typer(
     add_completion=False,
@@ -68,6 +68,42 @@ def options(
     """Options before a subcommand."""
 
 
+@app.command(name="scan")
+@mistakes_in_one_line
+def scan_command(
+    folder: Annotated[Path, typer.Argument(help="Folder with movies and frame sequences")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as data.num_frames=32")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file; its data section counts")] = None,
+    json: Annotated[Path | None, typer.Option(help="Write all that was found to this file")] = None,
+    html: Annotated[Path | None, typer.Option(help="Write a page with thumbnails to this file")] = None,
+    no_cuts: Annotated[bool, typer.Option("--no-cuts", help="Do not look for cuts in movies")] = False,
+) -> None:
+    """Say what a folder holds: a row for every shot, a reason for everything else. Exit code 1 if nothing is usable."""
+    from vidgan.config import build_config, load_config
+    from vidgan.survey import report_scan
+
+    overrides = [*(overrides or []), *(["data.cuts=none"] if no_cuts else [])]
+    settings = load_config(config, overrides) if config else build_config({}, overrides)
+    if not report_scan(folder, settings.data, console=console, json=json, html=html):
+        raise typer.Exit(NOTHING_USABLE)
+
+
+@app.command(name="prepare")
+@mistakes_in_one_line
+def prepare_command(
+    folder: Annotated[Path, typer.Argument(help="Folder with movies and frame sequences")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as data.height=96")] = None,
+    config: Annotated[Path, typer.Option(help="A YAML file, such as configs/clip64.yaml")] = ...,
+) -> None:
+    """Make the training frames of a folder, as `train` would. Stopped at any moment, the same command goes on."""
+    from vidgan.config import load_config
+    from vidgan.survey import look_at_footage, prepare_with_progress
+
+    settings = load_config(config, overrides)
+    prepared = prepare_with_progress(look_at_footage(folder, settings, console), settings, console)
+    typer.echo(f"{len(prepared.frames)} shots, {prepared.num_frames_total} frames are ready")
+
+
 @app.command(name="train")
 @mistakes_in_one_line
 def train_command(
@@ -82,7 +118,8 @@ def train_command(
 ) -> None:
     """Train a generator on a folder of footage. Ctrl-C saves; the same command goes on."""
     from vidgan.config import load_config
-    from vidgan.run import describe_plan, look_at_footage, prepare_with_progress, run_training
+    from vidgan.run import describe_plan, run_training
+    from vidgan.survey import look_at_footage, prepare_with_progress
 
     settings = load_config(config, overrides)
     selection = look_at_footage(footage, settings, console)

@@ -6,12 +6,13 @@ is an error that names the nearest known one.
 
 from __future__ import annotations
 
+import re
 from fractions import Fraction
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from vidgan.errors import ConfigError, did_you_mean
 
@@ -35,6 +36,15 @@ def parse_rate(value: object) -> Fraction:
 Rate = Annotated[Fraction, BeforeValidator(parse_rate), PlainSerializer(str)]
 
 
+def _check_background(value: str) -> str:
+    if not re.fullmatch("#[0-9a-fA-F]{6}", value):
+        raise ValueError('write a colour as "#rrggbb", such as "#808080"')
+    return value
+
+
+Background = Annotated[str, AfterValidator(_check_background)]
+
+
 class Section(BaseModel):
     """Strict base of all sections: unknown keys are errors, field docstrings are descriptions."""
 
@@ -56,13 +66,35 @@ class DataConfig(Section):
     """Source frames from one clip frame to the next; clips are made at the footage's rate divided by this."""
     rate: Rate | None = None
     """The one rate of all footage, exact ("24000/1001"). Unset: the rate most movie frames have.
-    Frame sequences need it."""
-    other_rates: Literal["resample", "refuse"] = "resample"
-    """Movies at another rate: take the frames nearest in time, or leave the movie out with a note."""
+    Frame sequences, and movies without timestamps, need it."""
+    other_rates: Literal["resample", "blend", "refuse"] = "resample"
+    """Movies at another rate, or at a variable one: take the frames nearest in time, mix the two nearest by their
+    distance, or leave the movie out with a note."""
     fit: Literal["crop", "letterbox"] = "crop"
     """How a picture of another shape is fitted: cut the longer side, or keep all of it on black. Never squashed."""
     classes: Literal["none", "folders"] = "none"
     """"folders": the first folder below the footage folder is the class. "none": unconditional."""
+    cuts: Literal["adaptive", "content", "histogram", "hash", "none"] = "adaptive"
+    """PySceneDetect's detector that parts a movie into shots where it was edited; "none" for uncut material."""
+    cut_threshold: float | None = Field(None, gt=0)
+    """The detector's threshold: lower finds more cuts. Unset: a good one for the detector."""
+    leave_out: tuple[Literal["black", "frozen", "duplicate"], ...] = ("black", "frozen", "duplicate")
+    """Stretches of black frames, stretches in which nothing moves, and shots equal to another in every frame."""
+    holdout: float = Field(0.1, ge=0, lt=1)
+    """Share of the shots set aside for evaluation and not trained on. What is in a shot decides, so that adding footage
+    moves no other shot; where a class would be left with none to train on, all of it is trained on."""
+    color_space: str | dict[str, str] | None = None
+    """OpenColorIO name of what the pixels mean ("ACEScg", "ADX10", or one of `$OCIO`) where files do not say, or say
+    wrong: one name for all EXR, DPX and Cineon files, or names by pattern, such as {"log/*.mov": "ARRI LogC4"}."""
+    exposure: float = Field(0.0, ge=-32, le=32)
+    """Stops brighter (or darker, below 0), applied to scene-linear light before it is made a picture."""
+    view: str | None = None
+    """OpenColorIO view that makes scene-linear light a picture, such as "ACES 2.0 - SDR 100 nits (Rec.709)".
+    Unset: the definition of sRGB, clipped; with `$OCIO` the default view of that config."""
+    layer: str | None = None
+    """Layer or part of layered EXR files. Unset: the main picture."""
+    background: Background = "#000000"
+    """Colour that transparent pictures are laid over, "#rrggbb"."""
 
 
 class AugmentConfig(Section):

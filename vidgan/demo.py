@@ -13,7 +13,8 @@ from vidgan.footage.procedural import make_footage
 from vidgan.progress import show_progress
 from vidgan.review.export import export
 from vidgan.review.takes import choose_takes, write_takes
-from vidgan.run import look_at_footage, prepare_with_progress, run_training
+from vidgan.run import run_training
+from vidgan.survey import look_at_footage, prepare_with_progress
 from vidgan.weights import DEMO_NAME, load_generator
 
 # Small enough for minutes on two cores; at 12 frames/s a clip of 16 frames holds a whole stride of a walk.

@@ -10,7 +10,6 @@ RUN/stats.jsonl, tensorboard/ the curves
 from __future__ import annotations
 
 import time
-from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -24,9 +23,8 @@ from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.augment import augment_video
 from vidgan.footage.clips import ClipSampler
-from vidgan.footage.prepare import PreparedFootage, prepare_footage, prepared_bytes
-from vidgan.footage.scan import Note, scan_footage
-from vidgan.footage.select import Selection, select_shots
+from vidgan.footage.prepare import PreparedFootage, prepared_bytes
+from vidgan.footage.select import Selection
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import (
     build_discriminator,
@@ -36,7 +34,7 @@ from vidgan.nn.build import (
     num_parameters,
 )
 from vidgan.nn.levels import print_levels
-from vidgan.progress import hours_minutes_seconds, show_progress, training_bar
+from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.review.takes import Take, class_name, take_name, write_sheets
 from vidgan.sampling.render import render_take
 from vidgan.training.interrupt import listening_for_stop
@@ -63,42 +61,6 @@ class RunResult:
     weights: Path
     newest_sheet: Path
     num_clips: int
-
-
-def look_at_footage(folder: str | Path, config: Config, console: Console) -> Selection:
-    """Scan a folder and choose its shots, with progress; says what was found and what was set aside."""
-    with show_progress(console, "scanning", "files") as progress:
-        scan = scan_footage(folder, progress=progress)
-    selection = select_shots(scan, config.data)
-    at_rate = f" at {selection.rate} frames/s" if selection.rate else ""
-    console.print(
-        f"{folder}: {len(selection.shots)} shots{at_rate}, {selection.num_clips(config.data)} clips"
-        + (f", classes {', '.join(selection.class_names)}" if selection.class_names else ""),
-        highlight=False,
-    )
-    for about, count in Counter(about for chosen in selection.shots for about in chosen.shot.notes).items():
-        console.print(f"  {count} of {len(selection.shots)} shots: {about}", highlight=False, markup=False, style="dim")
-    print_notes(selection.notes, selection, console)
-    return selection
-
-
-def print_notes(notes: tuple[Note, ...], selection: Selection, console: Console) -> None:
-    """Say which sources are not used, or only in part, and why."""
-    used = {chosen.shot.source for chosen in selection.shots}
-    for note in notes:
-        how = "used in part" if note.source in used else "not used"
-        console.print(f"  {how}: {note.source}: {note.reason}", highlight=False, markup=False, style="yellow")
-
-
-def prepare_with_progress(selection: Selection, config: Config, console: Console) -> PreparedFootage:
-    """Make the training frames that are missing, with progress; says first how large all of them are."""
-    size = prepared_bytes(selection, config.data)
-    data = config.data
-    console.print(f"frames at {data.width}x{data.height}: {size / 1e6:.1f} MB when prepared", highlight=False)
-    with show_progress(console, "preparing", "frames") as progress:
-        footage = prepare_footage(selection, data, progress=progress)
-    print_notes(footage.notes[len(selection.notes) :], selection, console)
-    return footage
 
 
 def describe_plan(config: Config, selection: Selection) -> str:

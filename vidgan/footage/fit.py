@@ -24,7 +24,7 @@ def fit_frames(frames: np.ndarray, pixel_aspect: Fraction, data: DataConfig) -> 
     height, width = frames.shape[1:3]
     scale = fitted_scale(height, width, pixel_aspect, data)
     size = [max(1, round(height * scale)), max(1, round(width * pixel_aspect * scale))]
-    fitted = rearrange(torch.from_numpy(frames), "t h w c -> t c h w")
+    fitted = rearrange(torch.tensor(frames), "t h w c -> t c h w")
     fitted = transforms.resize(fitted, size, interpolation=InterpolationMode.BICUBIC, antialias=True)
     fitted = transforms.center_crop(fitted, [data.height, data.width])  # black around a smaller picture
     fitted = rearrange(fitted, "t c h w -> t h w c").numpy()

@@ -15,10 +15,7 @@ _MOVIES = (
     ".264 .265 .3g2 .3gp .asf .avi .divx .dv .f4v .flv .gxf .h264 .h265 .hevc .ivf .m2ts .m2v .m4v .mjpeg .mjpg "
     ".mkv .mov .mp4 .mpeg .mpg .mts .mxf .nut .ogm .ogv .qt .ts .vob .webm .wmv .y4m"
 )
-_UNREAD = (
-    ".ari .arx .avif .bmp .braw .cin .cr2 .cr3 .crm .dng .dpx .exr .gif .hdr .heic .jp2 .jxl .nev .psd .r3d .sgi "
-    ".tga .tif .tiff .webp"
-)
+_UNREAD = ".ari .arx .avif .braw .cr2 .cr3 .crm .dng .gif .hdr .heic .j2c .jp2 .jxl .nev .psd .r3d .sgi .webp"
 MOVIE_SUFFIXES, UNREAD_SUFFIXES = frozenset(_MOVIES.split()), frozenset(_UNREAD.split())
 
 
@@ -95,8 +92,8 @@ def _printable(name: str) -> str:
 
 
 def _note_on_unread(paths: list[Path], root: Path) -> Note:
-    """One note for all files of a kind in a folder: "dpx/*.dpx: DPX files are not read yet (12)"."""
-    kind = f"{paths[0].suffix[1:].upper()} files are not read yet"
+    """One note for all files of a kind in a folder: "raw/*.dng: DNG files are not read; ... (12)"."""
+    kind = f"{paths[0].suffix[1:].upper()} files are not read; convert them to EXR, DPX or ProRes"
     if len(paths) == 1:
         return Note(source=_printable(relative(paths[0], root)), reason=kind)
     all_of_them = paths[0].with_name(f"*{paths[0].suffix}")

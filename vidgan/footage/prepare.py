@@ -10,8 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import astuple, dataclass
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
@@ -19,17 +19,17 @@ from pathlib import Path
 import numpy as np
 
 from vidgan.config import DataConfig
-from vidgan.errors import FootageError, MediaError
-from vidgan.files import writable_folder, written_beside
+from vidgan.errors import FootageError, VidganError
+from vidgan.files import writable_folder
 from vidgan.footage.cache import cache_folder
-from vidgan.footage.fit import fit_frames
+from vidgan.footage.prepare_shots import prepare_shots
 from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
 from vidgan.footage.shots import Note, note_on
-from vidgan.media.movies import read_movie
-from vidgan.media.stills import read_still
+from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
+from vidgan.media.read_as import ReadAs
 
 # Counted up whenever the same source and settings would be prepared to other pixels.
-PREPARE_VERSION = 2
+PREPARE_VERSION = 3
 
 # Files below this are read, not mapped: a process may map 65,530 of them, and a folder may hold more stills.
 SMALLEST_MAPPED_BYTES = 1 << 16
@@ -70,10 +70,11 @@ def prepared_bytes(selection: Selection, data: DataConfig) -> int:
 def prepare_footage(
     selection: Selection, data: DataConfig, *, progress: Callable[[int, int], None] | None = None
 ) -> PreparedFootage:
-    """Make the frames that are not there yet and map all of them. `progress(done, total)` counts frames to be made.
+    """Make the frames that are not there yet, on all cores, and map all of them.
 
-    A shot that cannot be read to its end is left out with a note. Raises `FootageError` if the disk is too full, or
-    if no shot could be read; `RequestError` if the cache folder cannot be written.
+    `progress(done, total)` counts frames to be made. A shot that cannot be read to its end is left out with a note.
+    Stopped at any moment, the next call goes on; every file is whole or absent. Raises `FootageError` if the disk is
+    too full, or if no shot could be read; `RequestError` if the cache folder cannot be written.
     """
     root = selection.scan.root
     folder = writable_folder(cache_folder() / "frames")
@@ -85,25 +86,31 @@ def prepare_footage(
         except OSError as error:
             reason = f"cannot be read any more ({error.strerror}); it was there when the footage was scanned"
             notes.append(Note(source=chosen.shot.source, reason=reason))
-    missing = [chosen for chosen in paths if not paths[chosen].exists()]
-    total, done = sum(len(chosen.frames) for chosen in missing), 0
+    missing = list({path: chosen for chosen, path in paths.items() if not path.exists()}.values())
+    total = sum(len(chosen.frames) for chosen in missing)
     _check_free_space(folder, total * data.height * data.width * data.channels)
 
-    for _, group in groupby(missing, key=_reading_pass):
-        shots = list(group)
-        pictures = _read_stills(root, shots[0]) if shots[0].shot.kind == "stills" else _read_movie(root, shots)
-        for place, chosen in enumerate(shots):
-            try:
-                for written in _write_frames(paths[chosen], chosen, pictures, data):
-                    if progress:
-                        progress(done + written, total)
-            except MediaError as error:  # of a movie, the later shots cannot be read either
-                for failed in shots[place:]:
-                    notes.append(note_on(failed.shot.source, error, root))
-                    del paths[failed]
-                done += sum(len(failed.frames) for failed in shots[place:])
-                break
-            done += len(chosen.frames)
+    groups = [tuple(group) for _, group in groupby(missing, key=_reading_pass)]
+    done = [0] * len(groups)
+
+    def report(task: int, num_frames: int) -> None:
+        done[task] = num_frames
+        if progress:
+            progress(sum(done), total)
+
+    num_threads = max(2, num_cores() // max(1, len(groups)))
+    tasks = [(prepare_shots, (root, group, [paths[chosen] for chosen in group], data, num_threads)) for group in groups]
+    for task, result in run_in_workers(tasks, on_progress=report):
+        if isinstance(result, VidganError):  # of the cache folder or a setting: the next shot would meet it, too
+            raise result
+        report(task, sum(len(chosen.frames) for chosen in groups[task]))
+        for place, chosen in enumerate(groups[task]):
+            error = result.reason if isinstance(result, WorkerFailure) else result[place]
+            if error is not None and not paths[chosen].exists():
+                failed = paths.pop(chosen)
+                notes.append(note_on(chosen.shot.source, error, root))
+                for twin in [twin for twin, path in paths.items() if path == failed]:
+                    del paths[twin]
     if not paths:
         raise FootageError(f"{root}: no shot could be prepared ({notes[-1].source}: {notes[-1].reason})")
     class_names = class_names_of(list(paths), data)
@@ -118,65 +125,32 @@ def prepare_footage(
 
 
 def content_key(chosen: SelectedShot, root: Path, data: DataConfig) -> str:
-    """SHA-256 of everything that decides a prepared shot's pixels. Raises OSError if a file is gone."""
+    """SHA-256 of everything that decides a prepared shot's pixels; where it lies does not.
+
+    Raises OSError if it is gone.
+    """
     shot = chosen.shot
     numbers = range(shot.first, shot.first + (shot.num_frames if shot.padding else 1))
-    files = [root / shot.file(number) for number in numbers]
-    identity = [(str(file.resolve()), (stat := file.stat()).st_size, stat.st_mtime_ns) for file in files]
+    stats = [(root / shot.file(number)).stat() for number in numbers]
+    identity = [shot.content_hash, [(stat.st_size, stat.st_mtime_ns) for stat in stats], shot.first]
     pixels = data.model_dump(include={"height", "width", "channels", "fit"})
-    decisive = [PREPARE_VERSION, identity, shot.first, chosen.frames, str(shot.pixel_aspect), pixels]
+    read_as = [astuple(ReadAs.stated(data, shot.source)), os.environ.get("OCIO")]
+    timing = [chosen.frames, chosen.blends and [str(blend) for blend in chosen.blends]]
+    decisive = [PREPARE_VERSION, identity, timing, str(shot.pixel_aspect), pixels, read_as]
     return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def _reading_pass(chosen: SelectedShot) -> tuple[str, int]:
-    """Shots with the same answer are read in one go: all of a movie, each run of a frame sequence for itself."""
-    return chosen.shot.source, chosen.shot.first if chosen.shot.kind == "stills" else 0
-
-
-def _read_movie(root: Path, shots: list[SelectedShot]) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame index, uint8 [H, W, 3]) of each frame that one of the shots needs, once."""
-    wanted = {chosen.shot.first + position for chosen in shots for position in chosen.frames}
-    for frame in read_movie(root / shots[0].shot.source, stop=max(wanted) + 1):
-        if frame.index in wanted:
-            yield frame.index, frame.rgb()
-
-
-def _read_stills(root: Path, chosen: SelectedShot) -> Iterator[tuple[int, np.ndarray]]:
-    """(frame number, uint8 [H, W, 3]) of each frame of a shot."""
-    for position in chosen.frames:
-        number = chosen.shot.first + position
-        yield number, read_still(root / chosen.shot.file(number))
-
-
-def _write_frames(
-    path: Path, chosen: SelectedShot, pictures: Iterator[tuple[int, np.ndarray]], data: DataConfig
-) -> Iterator[int]:
-    """Write this shot's frames, whole or not at all; yields how many there are so far.
-
-    Written as a stream and not through a memory map, because a full disk kills a process that writes to one.
-    """
-    shape = (len(chosen.frames), data.height, data.width, data.channels)
-    number, fitted = None, b""
-    try:
-        with written_beside(path) as beside, beside.open("wb") as file:
-            np.lib.format.write_array_header_1_0(file, {"descr": "|u1", "fortran_order": False, "shape": shape})
-            for written, position in enumerate(chosen.frames, start=1):
-                while number != chosen.shot.first + position:
-                    number, picture = next(pictures, (None, None))
-                    if picture is None:
-                        raise MediaError(f"ends before frame {chosen.shot.first + position}; it changed since the scan")
-                    fitted = fit_frames(picture[None], chosen.shot.pixel_aspect, data).tobytes()
-                file.write(fitted)
-                yield written
-    except OSError as error:
-        raise FootageError(f"{path.parent}: prepared frames cannot be written ({error.strerror})") from None
+    """Shots with the same answer are read in one go: those that can only be reached by counting through their movie."""
+    shot = chosen.shot
+    return shot.source, shot.first if shot.kind == "stills" or shot.start is not None else 0
 
 
 def _open_frames(path: Path) -> np.ndarray:
     """Read-only uint8 [T, H, W, C]."""
     frames = np.load(path, mmap_mode="r" if path.stat().st_size >= SMALLEST_MAPPED_BYTES else None)
     frames.flags.writeable = False
-    return frames
+    return frames.view(np.ndarray)  # still mapped; slicing a numpy.memmap costs as much as copying a small clip
 
 
 def _check_free_space(folder: Path, num_bytes: int) -> None:

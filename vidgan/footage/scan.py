@@ -1,7 +1,8 @@
 """What a footage folder holds: every file ends in a shot or in a note with its reason.
 
-Movies are decoded whole, because only their frames tell how many there are and when they are shown; stills are
-opened for their size. What was found is remembered by paths, sizes and times, so a second scan is instant.
+Sources (movies and frame sequences) are decoded whole, because only their frames tell how many there are, when they are
+shown and where the cuts lie; each in a worker process, so that what breaks a decoder costs one file. What was found is
+remembered by paths, sizes, times and settings, so a second scan of unchanged files is instant.
 """
 
 from __future__ import annotations
@@ -9,65 +10,116 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
+from collections.abc import Callable, Generator
 from pathlib import Path
 
-from vidgan.errors import MediaError
+from vidgan.config import DataConfig
+from vidgan.errors import ConfigError, MediaError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.folder import find_footage, relative
-from vidgan.footage.shots import Note, Scan, Shot, class_of, note_on
-from vidgan.media.movies import MovieHeader, read_header, read_movie
+from vidgan.footage.scan_movie import scan_movie
+from vidgan.footage.scan_stills import scan_stills
+from vidgan.footage.shots import Note, Scan, Shot, note_on
+from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
 from vidgan.media.sequences import FrameSequence, find_sequences
-from vidgan.media.stills import read_still_size
-from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 # Counted up whenever the same file would be scanned to another result.
-SCAN_VERSION = 2
+SCAN_VERSION = 3
 
-# Movies decoded side by side; FFmpeg splits each of them again over all cores.
-NUM_WORKERS = min(4, os.cpu_count() or 1)
+# Settings that decide what a scan of one source finds.
+_DECISIVE = {"cuts", "cut_threshold", "leave_out", "color_space", "view", "layer", "exposure", "background"}
 
 
-def scan_footage(root: str | Path, *, progress: Callable[[int, int], None] | None = None) -> Scan:
-    """Find every movie and frame sequence below `root`. `progress(done, total)` counts sources.
+def scan_footage(
+    root: str | Path, data: DataConfig | None = None, *, progress: Callable[[float, float], None] | None = None
+) -> Scan:
+    """Find every movie and frame sequence below `root`. `progress(done, total)` counts megabytes.
 
     Hidden files and folders are left out. Raises `FootageError` if the folder is missing, or holds nothing that
-    could be footage; `RequestError` if the cache folder cannot be written.
+    could be footage; `ConfigError` if a setting cannot be used (an unknown colour space, for one); `RequestError`
+    if the cache folder cannot be written.
     """
-    root = Path(root)
+    root, data = Path(root), data or DataConfig()
     files, notes = find_footage(root)
-    writable_folder(cache_folder() / "scans")
+    folder = writable_folder(cache_folder() / "scans")
     sources: list[FrameSequence | Path] = [source for kind in find_sequences(files) for source in kind]
-    shots: list[Shot] = []
-    with ThreadPoolExecutor(NUM_WORKERS) as pool:
-        for done, found in enumerate(pool.map(lambda source: scan_source(source, root), sources), start=1):
-            shots += found.shots
-            notes += found.notes
-            if progress:
-                progress(done, len(sources))
+    remembered_at = [folder / f"{_scan_key(source, root, data)}.json" for source in sources]
+    scans = [_remembered(path) for path in remembered_at]
+    missing = [index for index, scan in enumerate(scans) if scan is None]
+    megabytes = [sum(map(_size, _files_of(sources[index]))) / 1e6 for index in missing]
+    done = [0.0] * len(missing)
+
+    def report(task: int, share: float) -> None:
+        done[task] = share * megabytes[task]
+        if progress:
+            progress(sum(done), sum(megabytes))
+
+    # FFmpeg reports damaged pictures only when it decodes on two threads or more.
+    num_threads = max(2, num_cores() // max(1, len(missing)))
+    tasks = [(scan_source, (sources[index], root, data, num_threads)) for index in missing]
+    for task, found in run_in_workers(tasks, on_progress=report):
+        index = missing[task]
+        report(task, 1.0)
+        if isinstance(found, ConfigError):
+            raise found
+        if isinstance(found, Scan):
+            write_text(remembered_at[index], found.model_dump_json())
+        else:
+            found = Scan(shots=(), notes=(_note_on_failure(sources[index], found, root),))
+        scans[index] = found
+
+    shots = sorted((shot for scan in scans for shot in scan.shots), key=lambda shot: (shot.source, shot.first))
+    if "duplicate" in data.leave_out:
+        shots, duplicates = without_duplicates(shots)
+        notes += duplicates
+    notes += [note for scan in scans for note in scan.notes]
     return Scan(
         root=root,
-        shots=tuple(sorted(shots, key=lambda shot: (shot.source, shot.first))),
-        notes=tuple(sorted(notes, key=lambda note: note.source)),
+        shots=tuple(with_split(shot, data.holdout) for shot in shots),
+        notes=tuple(sorted(notes, key=lambda note: (note.source, note.reason))),
     )
 
 
-def scan_source(source: Path | FrameSequence, root: Path) -> Scan:
-    """Shots and notes of one movie or frame sequence, remembered from the last time if no file changed."""
-    files = [source] if isinstance(source, Path) else source.paths()
-    decisive = [SCAN_VERSION, [relative(file, root) for file in files], [_state(file) for file in files]]
-    key = hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
-    remembered = cache_folder() / "scans" / f"{key}.json"
-    try:
-        return Scan.model_validate_json(remembered.read_text(encoding="utf-8")).model_copy(update={"root": root})
-    except (OSError, ValueError):  # not there, or damaged
-        pass
-    found = scan_movie(source, root) if isinstance(source, Path) else scan_stills(source, root)
-    write_text(remembered, found.model_dump_json())
-    return found
+def scan_source(
+    source: Path | FrameSequence, root: Path, data: DataConfig, num_threads: int
+) -> Generator[float, None, Scan]:
+    """Shots and notes of one movie or frame sequence; yields the share that is done, 0 to 1."""
+    if isinstance(source, FrameSequence):
+        return (yield from scan_stills(source, root, data))
+    return (yield from scan_movie(source, root, data, num_threads))
+
+
+def without_duplicates(shots: list[Shot]) -> tuple[list[Shot], list[Note]]:
+    """The first of all shots that are equal frame for frame, and notes on the others."""
+    first_of: dict[tuple[str, int], Shot] = {}
+    notes = []
+    for shot in shots:
+        first = first_of.setdefault((shot.content_hash, shot.num_frames), shot)
+        if first is not shot:
+            what = f"its {shot.num_frames} frames from {shot.first} are" if shot.num_frames > 1 else "is"
+            reason = f"{what} the same as {first.source} from {first.first}, left out as a duplicate"
+            notes.append(Note(source=shot.source, reason=reason))
+    return list(first_of.values()), notes
+
+
+def with_split(shot: Shot, holdout: float) -> Shot:
+    """The shot with its side: the first 32 bits of its content hash, as a number in [0, 1), against the share."""
+    held_out = int(shot.content_hash[:8], 16) / 2**32 < holdout
+    return shot.model_copy(update={"split": "holdout" if held_out else "train"})
+
+
+def _files_of(source: FrameSequence | Path) -> list[Path]:
+    return [source] if isinstance(source, Path) else source.paths()
+
+
+def _scan_key(source: FrameSequence | Path, root: Path, data: DataConfig) -> str:
+    """SHA-256 of all that decides what a scan of a source finds."""
+    files = _files_of(source)
+    settings = data.model_dump(mode="json", include=_DECISIVE)
+    about = [SCAN_VERSION, settings, os.environ.get("OCIO")]
+    decisive = [about, [relative(file, root) for file in files], [_state(file) for file in files]]
+    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
 
 
 def _state(file: Path) -> tuple[str, int, int, bool] | None:
@@ -79,100 +131,21 @@ def _state(file: Path) -> tuple[str, int, int, bool] | None:
     return str(file.resolve()), stat.st_size, stat.st_mtime_ns, os.access(file, os.R_OK)
 
 
-def scan_movie(path: Path, root: Path) -> Scan:
-    """Decode a movie and split it into shots at its gaps. If decoding fails, the frames before are kept."""
-    source = relative(path, root)
-    notes = []
-    seconds: list[Fraction | None] = []
+def _size(file: Path) -> int:
+    state = _state(file)
+    return 0 if state is None else state[1]
+
+
+def _remembered(path: Path) -> Scan | None:
+    """What the last scan wrote; None if there is none, or it is damaged."""
     try:
-        header = read_header(path)
-        seconds += (frame.seconds for frame in read_movie(path))
-    except MediaError as error:
-        notes.append(note_on(source, error, root))
-    if not seconds:
-        return Scan(root=root, shots=(), notes=tuple(notes))
-    rate = rate_from_timestamps(seconds, header.rate)
-    if rate is None:
-        notes.append(Note(source=source, reason="its frame rate varies; convert it to a constant rate"))
-        return Scan(root=root, shots=(), notes=tuple(notes))
-    missing = num_frames_missing_at_end(seconds, rate, header.seconds)
-    if missing and not notes:
-        reason = f"its end is missing: about {missing} more frames were promised after {len(seconds)}"
-        notes.append(Note(source=source, reason=reason))
-    ranges = split_at_gaps(seconds, rate)
-    about = _about_movie(header, num_gaps=len(ranges) - 1, rest_missing=bool(notes))
-    shots = [
-        Shot(
-            source=source,
-            kind="movie",
-            first=frames.start,
-            num_frames=len(frames),
-            rate=rate,
-            height=header.height,
-            width=header.width,
-            pixel_aspect=header.pixel_aspect,
-            codec=header.codec,
-            class_name=class_of(source),
-            notes=about,
-        )
-        for frames in ranges
-    ]
-    return Scan(root=root, shots=tuple(shots), notes=tuple(notes))
+        return Scan.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
 
 
-def _about_movie(header: MovieHeader, *, num_gaps: int, rest_missing: bool) -> tuple[str, ...]:
-    """What is worth knowing of a movie's shots."""
-    about = []
-    if num_gaps:
-        about.append(f"part of a movie with {num_gaps} {'gap' if num_gaps == 1 else 'gaps'} in time")
-    if rest_missing:
-        about.append("part of a movie that is damaged or cut off")
-    if header.color.matrix is None:
-        about.append(f"colours are untagged, read as {header.matrix}")
-    if header.interlaced:
-        about.append("interlaced, fields are not separated")
-    return tuple(about)
-
-
-def scan_stills(sequence: FrameSequence, root: Path) -> Scan:
-    """One shot for each run of stills of one size without a missing number; a still that cannot be read ends a run."""
-    source = relative(sequence.folder / sequence.pattern, root)
-    notes, sizes = [], {}
-    for number, path in zip(sequence.numbers, sequence.paths(), strict=True):
-        try:
-            sizes[number] = read_still_size(path)
-        except MediaError as error:
-            notes.append(note_on(relative(path, root), error, root))
-    runs = runs_of_one_size(sizes)
-    about = [f"{len(sequence.missing())} frame numbers are missing"] if sequence.missing() else []
-    if len(set(sizes.values())) > 1:
-        about.append("part of a frame sequence of more than one size")
-    shots = [
-        Shot(
-            source=source,
-            kind="stills",
-            first=numbers[0],
-            num_frames=len(numbers),
-            rate=None,
-            height=sizes[numbers[0]][0],
-            width=sizes[numbers[0]][1],
-            pixel_aspect=Fraction(1),
-            codec=sequence.suffix.rpartition(".")[2].lower(),
-            padding=sequence.padding,
-            class_name=class_of(source),
-            notes=tuple(about),
-        )
-        for numbers in runs
-    ]
-    return Scan(root=root, shots=tuple(shots), notes=tuple(notes))
-
-
-def runs_of_one_size(sizes: dict[int, tuple[int, int]]) -> list[Sequence[int]]:
-    """Consecutive frame numbers of one size.   {1: a, 2: a, 4: a, 5: b} -> [1, 2], [4], [5]"""
-    runs: list[list[int]] = []
-    for number in sorted(sizes):
-        if runs and runs[-1][-1] == number - 1 and sizes[number - 1] == sizes[number]:
-            runs[-1].append(number)
-        else:
-            runs.append([number])
-    return runs
+def _note_on_failure(source: FrameSequence | Path, failure: MediaError | WorkerFailure, root: Path) -> Note:
+    name = relative(source if isinstance(source, Path) else source.folder / source.pattern, root)
+    if isinstance(failure, WorkerFailure):
+        return Note(source=name, reason=failure.reason)
+    return note_on(name, failure, root)

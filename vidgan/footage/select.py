@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from math import ceil
+from typing import Literal
 
 from vidgan.clip import span
 from vidgan.config import DataConfig
@@ -23,14 +24,18 @@ class SelectedShot:
     shot: Shot
     frames: tuple[int, ...]
     """Position in the shot of each frame at the run's rate; not descending."""
+    blends: tuple[Fraction, ...] | None = None
+    """How much of the following frame is mixed into each, 0 to 1; None if frames are taken as they are."""
 
 
 @dataclass(frozen=True)
 class Selection:
-    """The shots of a run; every other one is in `notes`."""
+    """The shots of one split; every other one that cannot be used is in `notes`."""
 
     scan: Scan
     shots: tuple[SelectedShot, ...]
+    num_set_aside: int
+    """Shots of the other split."""
     notes: tuple[Note, ...]
     rate: Fraction | None
     """Frames a second of all shots; None if they are images."""
@@ -42,28 +47,42 @@ class Selection:
         return sum(clip_positions(len(chosen.frames), data.num_frames, data.frame_stride) for chosen in self.shots)
 
 
-def select_shots(scan: Scan, data: DataConfig) -> Selection:
-    """The shots long enough for a clip at the run's one rate.
+def select_shots(scan: Scan, data: DataConfig, *, split: Literal["train", "holdout"] = "train") -> Selection:
+    """The shots of a split that are long enough for a clip at the run's one rate.
 
-    Raises `FootageError` if none is left, with the first reasons.
+    A class all of whose shots are set aside is trained on all the same, and has nothing to be evaluated on.
+    Raises `FootageError` if no shot is left, with the first reasons.
     """
     rate = data.rate or commonest_rate(scan)
     notes = list(scan.notes)
-    selected: list[SelectedShot] = []
+    usable: list[SelectedShot] = []
     for shot in scan.shots:
-        usable = use_shot(shot, rate, data)
-        if isinstance(usable, str):
-            notes.append(Note(source=shot.source, reason=usable))
+        found = use_shot(shot, rate, data)
+        if isinstance(found, str):
+            notes.append(Note(source=shot.source, reason=found))
         else:
-            selected.append(usable)
+            usable.append(found)
+    trainable = {_class_in_run(chosen.shot, data) for chosen in usable if chosen.shot.split == "train"}
+    selected = [
+        chosen
+        for chosen in usable
+        if (chosen.shot.split == "train" or _class_in_run(chosen.shot, data) not in trainable) == (split == "train")
+    ]
     if not selected:
         reasons = "; ".join(f"{note.source}: {note.reason}" for note in notes[:3])
         more = f"; and {len(notes) - 3} more" if len(notes) > 3 else ""
         raise FootageError(
             f"{scan.root}: none of its {len(scan.shots)} shots and {len(scan.notes)} other files can be used "
             f"({reasons}{more})"
+            if not usable
+            else f"{scan.root}: none of its {len(usable)} shots is set aside for evaluation; raise data.holdout"
         )
-    return Selection(scan, tuple(selected), tuple(notes), rate, class_names_of(selected, data))
+    num_set_aside = len(usable) - len(selected)
+    return Selection(scan, tuple(selected), num_set_aside, tuple(notes), rate, class_names_of(selected, data))
+
+
+def _class_in_run(shot: Shot, data: DataConfig) -> str | None:
+    return shot.class_name if data.classes == "folders" else None
 
 
 def class_names_of(shots: list[SelectedShot], data: DataConfig) -> tuple[str, ...]:
@@ -86,15 +105,21 @@ def use_shot(shot: Shot, rate: Fraction | None, data: DataConfig) -> SelectedSho
     """The shot's frames at this rate, or the reason why it is not used."""
     if data.classes == "folders" and shot.class_name is None:
         return "lies in no class folder (data.classes is folders)"
-    frames, about = tuple(range(shot.num_frames)), []
-    if shot.kind == "stills":
-        if data.num_frames > 1 and shot.num_frames > 1 and data.rate is None:
-            return "a frame sequence has no rate: set data.rate"
-    elif shot.rate != rate and data.num_frames > 1:
-        if data.other_rates == "refuse":
-            return f"its rate is {shot.rate}, the run's is {rate} (data.other_rates is refuse)"
-        about.append(f"resampled from {shot.rate} to {rate} frames/s")
-        frames = resampled_frames(shot.num_frames, shot.rate, rate)
+    frames, blends, about = tuple(range(shot.num_frames)), None, []
+    if data.num_frames > 1 and shot.num_frames > 1:
+        if shot.timestamps is None and shot.rate is None and data.rate is None:
+            what = "a frame sequence" if shot.kind == "stills" else "a movie without timestamps"
+            return f"{what} has no rate: set data.rate"
+        if shot.timestamps is not None or shot.rate not in (None, rate):
+            its_rate = "varies" if shot.rate is None else f"is {shot.rate}"
+            if rate is None:
+                return f"its rate {its_rate} (mean {float(shot.num_frames / shot.seconds):.2f} frames/s): set data.rate"
+            if data.other_rates == "refuse":
+                return f"its rate {its_rate}, the run's is {rate} (data.other_rates is refuse)"
+            before = "a variable rate" if shot.rate is None else str(shot.rate)
+            about.append(f"resampled from {before} to {rate} frames/s")
+            times = shot.timestamps or [index / shot.rate for index in range(shot.num_frames)]
+            frames, blends = resampled(times, shot.seconds, rate, blend=data.other_rates == "blend")
     needed = span(data.num_frames, data.frame_stride)
     if len(frames) < needed:
         plural = "frame" if len(frames) == 1 else "frames"
@@ -102,7 +127,7 @@ def use_shot(shot: Shot, rate: Fraction | None, data: DataConfig) -> SelectedSho
     scale = fitted_scale(shot.height, shot.width, shot.pixel_aspect, data)
     if scale > NOTED_ENLARGEMENT:
         about.append(f"enlarged {float(scale):.1f} times, from {shot.width}x{shot.height} (width x height)")
-    return SelectedShot(shot.model_copy(update={"notes": (*shot.notes, *about)}), frames)
+    return SelectedShot(shot.model_copy(update={"notes": (*shot.notes, *about)}), frames, blends)
 
 
 def clip_positions(num_frames_of_shot: int, num_frames: int, frame_stride: int) -> int:
@@ -110,14 +135,25 @@ def clip_positions(num_frames_of_shot: int, num_frames: int, frame_stride: int) 
     return max(0, num_frames_of_shot - span(num_frames, frame_stride) + 1)
 
 
-def resampled_frames(num_frames: int, rate: Fraction, new_rate: Fraction) -> tuple[int, ...]:
-    """For each moment k / new_rate of a shot, the frame nearest in time, the earlier of two equally near.
+def resampled(
+    times: Sequence[Fraction], seconds: Fraction, rate: Fraction, *, blend: bool
+) -> tuple[tuple[int, ...], tuple[Fraction, ...] | None]:
+    """For each moment k / rate of a shot, the position of the frame nearest in time, the earlier of two equally near.
 
-    The new frames cover what the old ones do: num_frames / rate seconds, rounded to whole frames.
+    `times` is when each frame is first shown, from 0; the shot lasts `seconds`, and so do the new frames, rounded to
+    whole ones. With `blend`, the position of the frame shown at that moment, and how much of the next one is mixed
+    into it: the share of the way there that has passed.
     """
-    step = rate / new_rate
-    count = max(1, round(num_frames / step))
-    return tuple(min(ceil(k * step - Fraction(1, 2)), num_frames - 1) for k in range(count))
+    frames, blends, position = [], [], 0
+    for moment in (k / rate for k in range(max(1, round(seconds * rate)))):
+        while position + 1 < len(times) and times[position + 1] <= moment:
+            position += 1
+        passed = Fraction(0)
+        if position + 1 < len(times):
+            passed = (moment - times[position]) / (times[position + 1] - times[position])
+        frames.append(position if blend or passed <= Fraction(1, 2) else position + 1)
+        blends.append(passed)
+    return tuple(frames), tuple(blends) if blend else None
 
 
 def fitted_scale(height: int, width: int, pixel_aspect: Fraction, data: DataConfig) -> Fraction:

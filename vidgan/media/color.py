@@ -4,10 +4,8 @@ Four tags say what the numbers in a movie mean: primaries, transfer, matrix, ran
 missing, and guesses wrong for HD, so nothing is left to it: matrix and range are stated, in both directions.
 
     reading   tagged: as tagged;  untagged: Rec.709 from 720 lines or 1280 columns up, else Rec.601; limited range
-              high dynamic range (PQ, HLG) and Rec.2020 primaries are brought to Rec.709
+              primaries and transfer other than those of Rec.709: see `vidgan.media.tagged_color`
     writing   Rec.709, limited range, tagged 1-1-1
-
-Scene-linear files and OpenColorIO will have their own module beside this one.
 """
 
 from __future__ import annotations
@@ -17,8 +15,12 @@ from dataclasses import dataclass, field
 import av
 import numpy as np
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from PyOpenColorIO import CPUProcessor
 
 from vidgan.errors import MediaError
+from vidgan.media.color_space import Levels, apply_to_16_bits, processor_for_16_bits
+from vidgan.media.read_as import ReadAs
+from vidgan.media.tagged_color import processor_of_tags
 
 # The numbers of ITU-T H.273, with the names that ffprobe prints. 2 is "unspecified".
 PRIMARIES = {
@@ -101,8 +103,8 @@ def color_tags(frame: av.VideoFrame) -> ColorTags:
 
 
 def matrix_for_decoding(frame: av.VideoFrame) -> str:
-    """The matrix tag, or what an untagged picture of this size is taken for; "gbr" for one that holds RGB or grey."""
-    if frame.format.is_rgb or len(frame.format.components) < 3:
+    """The matrix tag, or what an untagged picture of this size is taken for; "gbr" where none is to be undone."""
+    if frame.format.is_rgb or len(frame.format.components) < 3 or frame.format.name.startswith("xyz"):
         return "gbr"
     untagged = "bt709" if frame.height >= 720 or frame.width >= 1280 else "smpte170m"
     return MATRICES.get(frame.colorspace, untagged)
@@ -112,42 +114,109 @@ def matrix_for_decoding(frame: av.VideoFrame) -> str:
 class RgbDecoder:
     """Turns decoded frames into RGB; one a movie, because the scaler keeps its tables from frame to frame."""
 
+    read_as: ReadAs = field(default_factory=ReadAs)
     _scaler: VideoReformatter = field(default_factory=VideoReformatter)
+    _small_scaler: VideoReformatter = field(default_factory=VideoReformatter)
+
+    def small(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
+        """uint8 [height, width, 3] in the order blue, green, red, as stored: to look at, quickly; not exact in colour.
+
+        Raises `MediaError`, `ValueError` or `av.FFmpegError` for a pixel format that cannot be scaled.
+        """
+        _check_format(frame.format)
+        small = self._small_scaler.reformat(frame, width, height, "bgr24", interpolation=Interpolation.FAST_BILINEAR)
+        return small.to_ndarray()
 
     def rgb(self, frame: av.VideoFrame) -> np.ndarray:
-        """uint8 [H, W, 3], display-referred Rec.709, full range, as stored (not rotated). Alpha is left out.
+        """uint8 [H, W, 3], display-referred sRGB, full range, as stored (not rotated).
 
-        Raises `MediaError` for a matrix that cannot be undone.
+        Alpha is straight, and laid over `read_as.background` in display-referred values, as players do. A stated
+        `read_as.color_space` takes the place of primaries and transfer; matrix and range are undone as tagged.
+
+        Raises `MediaError` for a matrix or pixel format that cannot be undone, `ConfigError` as `display_referred`.
         """
+        _check_format(frame.format)
         matrix = matrix_for_decoding(frame)
-        if matrix == "gbr":
-            source = {}
-        elif matrix in _SCALER_MATRICES:
-            full = color_tags(frame).range == "pc"
+        if matrix not in _SCALER_MATRICES and matrix != "gbr":
+            raise MediaError(f"its colour matrix is {matrix}, which cannot be read; convert the movie to Rec.709 first")
+        levels = _levels_of_16_bits(frame)
+        processor = self._processor(frame, levels)
+        transparent = _is_transparent(frame.format)
+        if processor is None and not transparent and levels[0] == 0:
+            return self._scaled(frame, matrix, "rgb24")
+        if frame.format.name.startswith("bayer"):
+            raise MediaError(f"its pixel format {frame.format.name} is raw; develop it, or state no color_space")
+        pixels = self._scaled(frame, matrix, "rgba64le" if transparent else "rgb48le")
+        if processor is None:
+            black, white = levels
+            rgb = (pixels[..., :3].astype(np.float32) - black).clip(0, white - black) * (255 / (white - black))
+        else:
+            rgb = apply_to_16_bits(processor, pixels[..., :3])
+        if transparent:
+            alpha = (pixels[..., 3:] / np.float32(_white_of_alpha(frame.format))).clip(0, 1)
+            rgb = rgb * alpha + np.array(self.read_as.background, np.float32) * (1 - alpha)
+        return rgb if rgb.dtype == np.uint8 else np.rint(rgb).astype(np.uint8)
+
+    def _processor(self, frame: av.VideoFrame, levels: Levels) -> CPUProcessor | None:
+        """What is left to do once matrix and range are undone; None if nothing is."""
+        if self.read_as.color_space is not None:
+            return processor_for_16_bits(self.read_as.color_space, self.read_as, levels)
+        if frame.format.name.startswith("xyz"):
+            return processor_of_tags(None, "bt470m", levels)
+        return processor_of_tags(color_tags(frame).primaries, color_tags(frame).transfer, levels)
+
+    def _scaled(self, frame: av.VideoFrame, matrix: str, form: str) -> np.ndarray:
+        """Matrix and range undone, nothing else."""
+        source = {}
+        if matrix != "gbr":
             source = {
                 "src_colorspace": _SCALER_MATRICES[matrix],
-                "src_color_range": ColorRange.JPEG if full else ColorRange.MPEG,
+                "src_color_range": ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
             }
-        else:
-            raise MediaError(f"its colour matrix is {matrix}, which cannot be read; convert the movie to Rec.709 first")
-        rgb = self._scaler.reformat(
-            frame,
-            format="rgb24",
-            dst_color_range=ColorRange.JPEG,
-            interpolation=_EXACT,
-            **source,
-            **_display_target(frame),
+        scaled = self._scaler.reformat(
+            frame, format=form, dst_color_range=ColorRange.JPEG, interpolation=_EXACT, **source
         )
-        return rgb.to_ndarray()
+        return scaled.to_ndarray()
 
 
-def _display_target(frame: av.VideoFrame) -> dict[str, int]:
-    """High dynamic range and Rec.2020 are mapped to Rec.709; everything else keeps its transfer as it is."""
-    wide = color_tags(frame).primaries == "bt2020"
-    bright = color_tags(frame).transfer in ("smpte2084", "arib-std-b67")
-    if wide or bright:
-        return {"dst_color_trc": ColorTrc.BT709, "dst_color_primaries": ColorPrimaries.BT709}
-    return {}
+def _is_full_range(frame: av.VideoFrame) -> bool:
+    return color_tags(frame).range == "pc" or frame.format.name.startswith("yuvj")
+
+
+def _is_transparent(form: av.VideoFormat) -> bool:
+    return form.name == "pal8" or any(component.is_alpha for component in form.components)
+
+
+def _check_format(form: av.VideoFormat) -> None:
+    if form.name.startswith("yaf32"):  # the scaler does not fail, it ends the process
+        raise MediaError(f"its pixel format {form.name} cannot be read; convert the movie to ProRes 4444")
+
+
+def _levels_of_16_bits(frame: av.VideoFrame) -> Levels:
+    """Where the scaler puts black and white in 16 bits: it shifts bits up, so that white is rarely 65535.
+
+    Measured with FFmpeg 8; a test goes through the formats.
+    """
+    name, bits = frame.format.name, max(component.bits for component in frame.format.components)
+    if name.startswith("xyz"):
+        # It makes RGB of gamma 2.2 from X'Y'Z', where SMPTE 428-1 has white at 48 of 52.37 cd/m2.
+        return 0, round(65520 * (48 / 52.37) ** (1 / 2.2))
+    if name == "pal8" or frame.format.is_rgb:
+        return 0, 65535 if bits > 8 else 65283
+    if bits == 1 or bits > 16:
+        return 0, 65535
+    grey = len(frame.format.components) < 3
+    if grey and color_tags(frame).range == "tv":
+        return 16 << 8, 235 << 8
+    return 0, ((1 << bits) - 1) << (16 - bits) if grey or _is_full_range(frame) else 65280
+
+
+def _white_of_alpha(form: av.VideoFormat) -> int:
+    """Where the scaler puts an alpha of 1 in 16 bits."""
+    bits = max(component.bits for component in form.components)
+    if form.name == "pal8" or bits > 16 or (form.is_rgb and (bits > 8 or not form.is_planar)):
+        return 65535
+    return ((1 << bits) - 1) << (16 - bits)
 
 
 @dataclass(frozen=True)

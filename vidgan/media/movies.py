@@ -7,19 +7,20 @@ A header may lie about the rate, the number of frames, and whether there are any
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
 from pathlib import Path
 
 import av
 import numpy as np
-from av.stream import Disposition
 
 from vidgan.errors import MediaError
 from vidgan.media.color import ColorTags, RgbDecoder, color_tags, matrix_for_decoding
+from vidgan.media.decoding import DecodingError, decoded, moving_pictures, open_movie, sought
+from vidgan.media.deinterlace import deinterlaced
 from vidgan.media.orientation import Orientation
+from vidgan.media.read_as import ReadAs
 
 
 @dataclass(frozen=True)
@@ -38,17 +39,21 @@ class MovieHeader:
     seconds: Fraction | None
     """How long the pictures are said to last, from the first frame to the end of the last; None if absent."""
     bit_depth: int
+    transparent: bool
+    """Whether the pictures have alpha."""
     interlaced: bool
     color: ColorTags
     matrix: str
     """The matrix used for decoding: the tag, or what an untagged picture of this size is taken for."""
-    rotation: int
-    """Degrees clockwise from the stored picture to the shown one: 0, 90, 180 or 270; applied by `MovieFrame.rgb`."""
+    orientation: Orientation
+    """How the stored picture is turned to be shown; applied by `MovieFrame.rgb`."""
+    num_streams: int
+    """Streams of moving pictures in the file; the main one is read."""
 
 
 @dataclass(frozen=True, eq=False)
 class MovieFrame:
-    """One decoded frame. Its pixels are converted only when `rgb` is called."""
+    """One decoded frame. Its pixels are converted only when `rgb` or `small` is called."""
 
     index: int
     """Frame index, counted from 0 at the first frame that can be decoded."""
@@ -63,13 +68,37 @@ class MovieFrame:
 
         Raises `MediaError` if the colours cannot be converted.
         """
+        with self._errors_in_words():
+            return np.require(
+                Orientation.of(self._frame).shown(self._decoder.rgb(self._frame)), requirements=["C", "W"]
+            )
+
+    def small(self, longer_side: int) -> np.ndarray:
+        """uint8 [h, w, 3] in the order blue, green, red, as stored, about `longer_side` long: to look at, quickly.
+
+        Neither turned nor exact in colour. Raises `MediaError` if the pixels cannot be converted.
+        """
+        scale = max(1, max(self._frame.width, self._frame.height) / longer_side)
+        width, height = (max(1, round(side / scale)) for side in (self._frame.width, self._frame.height))
+        with self._errors_in_words():
+            return self._decoder.small(self._frame, width, height)
+
+    def stored_rows(self, step: int) -> np.ndarray:
+        """uint8 [rows, bytes]: every `step`th row of the first plane (luma, or packed colours) as decoded."""
+        form, plane = self._frame.format, self._frame.planes[0]
+        sample_bytes = 1 if form.components[0].bits <= 8 else 2
+        pixel_bytes = sample_bytes if form.is_planar else form.padded_bits_per_pixel // 8
+        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: self._frame.height]
+        return np.ascontiguousarray(rows[::step, : max(1, pixel_bytes * self._frame.width)])
+
+    @contextmanager
+    def _errors_in_words(self) -> Iterator[None]:
         try:
-            picture = self._decoder.rgb(self._frame)
+            yield
         except MediaError as error:
             raise MediaError(f"{self._path}: {error}") from None
-        except av.FFmpegError as error:
-            raise MediaError(f"{self._path}: frame {self.index} cannot be made RGB ({error.strerror})") from None
-        return np.ascontiguousarray(Orientation.of(self._frame).shown(picture))
+        except (av.FFmpegError, ValueError) as error:
+            raise MediaError(f"{self._path}: frame {self.index} cannot be made RGB ({error})") from None
 
 
 def read_header(path: str | Path) -> MovieHeader:
@@ -79,8 +108,11 @@ def read_header(path: str | Path) -> MovieHeader:
     frame can be decoded.
     """
     path = Path(path)
-    with _open(path) as (container, stream):
-        frame = next(_decode(path, container, stream), None)
+    with open_movie(path) as (container, stream):
+        try:
+            frame = next(decoded(container.decode(stream)), None)
+        except DecodingError as error:
+            raise MediaError(f"{path}: decoding fails at the first frame: {error}") from None
         if frame is None:
             raise MediaError(f"{path}: holds no frames")
         orientation = Orientation.of(frame)
@@ -88,19 +120,23 @@ def read_header(path: str | Path) -> MovieHeader:
         height, width = frame.height, frame.width
         if orientation.transposed:
             height, width, pixel_aspect = width, height, 1 / pixel_aspect
+        # Where frames have no timestamps FFmpeg makes an average up; what the codec says is the file's own word.
+        rate = (stream.average_rate or stream.guessed_rate) if frame.pts is not None else stream.codec_context.framerate
         return MovieHeader(
             codec=stream.codec.canonical_name,
             height=height,
             width=width,
             pixel_aspect=pixel_aspect,
-            rate=stream.average_rate or stream.guessed_rate or None,
+            rate=rate or None,
             num_frames=stream.frames or None,
             seconds=_claimed_seconds(container, stream),
             bit_depth=max(component.bits for component in frame.format.components),
+            transparent=any(component.is_alpha for component in frame.format.components),
             interlaced=frame.interlaced_frame,
             color=color_tags(frame),
             matrix=matrix_for_decoding(frame),
-            rotation=orientation.degrees,
+            orientation=orientation,
+            num_streams=len(moving_pictures(container)),
         )
 
 
@@ -113,75 +149,48 @@ def _claimed_seconds(container: av.container.InputContainer, stream: av.VideoStr
     return Fraction(container.duration - (container.start_time or 0), av.time_base)
 
 
-def read_movie(path: str | Path, *, start: int = 0, stop: int | None = None) -> Iterator[MovieFrame]:
+def read_movie(
+    path: str | Path,
+    *,
+    start: int = 0,
+    stop: int | None = None,
+    start_seconds: Fraction | None = None,
+    within: Fraction = Fraction(0),
+    read_as: ReadAs = ReadAs(),
+    deinterlace: bool = True,
+    num_threads: int = 0,
+) -> Iterator[MovieFrame]:
     """Yield the frames with index in [start, stop) in the order they are shown; all of them by default.
 
-    Every frame from the first is decoded, because only counting is exact in all files; frames whose `rgb`
-    is not called cost the decoding alone. If decoding fails after n good frames, these n are yielded first.
+    Without `start_seconds` every frame from the first is decoded, because only counting is exact in all files.
+    With it, the timestamp of frame `start` in a movie whose timestamps ascend, reading costs one group of pictures;
+    `within` is by how many seconds it may be wrong, at most half the way to any other frame. Frames whose `rgb` is
+    not called cost the decoding alone. If decoding fails after n good frames, these n are yielded first.
+    `num_threads` 0 decodes on all cores.
 
     Raises `MediaError` as `read_header` does, and where decoding fails, a frame is damaged, or the picture
     changes its size: "decoding fails after frame 27: ...".
     """
     path = Path(path)
-    with _open(path) as (container, stream):
-        decoder = RgbDecoder()
-        frames = enumerate(_decode(path, container, stream))
-        for index, frame in islice(frames, start, stop):
-            seconds = None if frame.pts is None else frame.pts * frame.time_base
-            yield MovieFrame(index, seconds, path, frame, decoder)
-
-
-@contextmanager
-def _open(path: Path) -> Iterator[tuple[av.container.InputContainer, av.VideoStream]]:
-    """The container and its first stream of moving pictures (cover art of a song is not one)."""
-    if not path.is_file():
-        raise MediaError(f"{path}: {'is a folder' if path.is_dir() else 'no such file'} (expected a movie)")
-    if path.stat().st_size == 0:
-        raise MediaError(f"{path}: is empty (0 bytes)")
-    try:
-        container = av.open(path)
-    except av.FFmpegError as error:
-        raise MediaError(
-            f"{path}: is not a movie, or its end is missing ({error.strerror}); copy it again or leave it out"
-        ) from None
-    except UnicodeDecodeError:
-        raise MediaError(f"{path}: is not a movie (its header holds text that is none)") from None
-    with container:
-        if container.format.name.endswith("_pipe") or container.format.name in ("image2", "tty"):
-            raise MediaError(f"{path}: is a still or a text, not a movie")
-        streams = [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]
-        if not streams:
-            raise MediaError(f"{path}: has no pictures ({_contents(container)} only)")
-        if streams[0].codec_context is None:
-            raise MediaError(f"{path}: its codec is unknown to FFmpeg; convert it to ProRes or H.264")
-        streams[0].thread_type = "AUTO"  # fast, and unlike PyAV's default it reports damaged pictures
-        yield container, streams[0]
-
-
-def _contents(container: av.container.InputContainer) -> str:
-    kinds = sorted({stream.type for stream in container.streams if stream.type != "video"})
-    return " and ".join(kinds) or "a header"
-
-
-def _decode(path: Path, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[av.VideoFrame]:
-    """Frames in the order shown, or `MediaError` after the last good one."""
-    num_frames, size = 0, None
-    frames = container.decode(stream)
-    while True:
-        after = f"after frame {num_frames - 1}" if num_frames else "at the first frame"
+    decoder = RgbDecoder(read_as)
+    with ExitStack() as opened:
+        container, stream = opened.enter_context(open_movie(path, num_threads))
+        frames, first = None, start
+        if start and start_seconds is not None:
+            frames = sought(container, stream, start_seconds, within=within, deinterlace=deinterlace)
+            if frames is None:
+                container, stream = opened.enter_context(open_movie(path, num_threads))
+        if frames is None:
+            frames, first = decoded(container.decode(stream)), 0
+            frames = deinterlaced(frames) if deinterlace else frames
+        index = first - 1
         try:
-            frame = next(frames, None)
-        except av.FFmpegError as error:
-            raise MediaError(f"{path}: decoding fails {after}: {error.strerror}") from None
-        if frame is None:
-            return
-        if frame.is_corrupt:
-            raise MediaError(f"{path}: decoding fails {after}: the next picture is damaged")
-        if size not in (None, (frame.width, frame.height)):
-            raise MediaError(
-                f"{path}: decoding fails {after}: the picture changes from {size[0]}x{size[1]} "
-                f"to {frame.width}x{frame.height} (width x height); split the movie there"
-            )
-        size = (frame.width, frame.height)
-        yield frame
-        num_frames += 1
+            for index, frame in enumerate(frames, start=first):
+                if stop is not None and index >= stop:
+                    return
+                if index >= start:
+                    seconds = None if frame.pts is None else frame.pts * frame.time_base
+                    yield MovieFrame(index, seconds, path, frame, decoder)
+        except DecodingError as error:
+            after = f"after frame {index}" if index >= 0 else "at the first frame"
+            raise MediaError(f"{path}: decoding fails {after}: {error}") from None

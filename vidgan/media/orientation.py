@@ -39,6 +39,11 @@ class Orientation:
             return 270 if self.top_to_bottom else 90
         return 180 if self.top_to_bottom else 0
 
+    @property
+    def mirrored(self) -> bool:
+        """Whether writing in the stored picture reads backwards when shown."""
+        return self.transposed ^ self.left_to_right ^ self.top_to_bottom
+
     def shown(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, C] as stored -> as shown (a view)."""
         if self.transposed:

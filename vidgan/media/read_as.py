@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import PurePosixPath
+
+from vidgan.config import DataConfig
+
+# Formats whose numbers are scene-linear or logarithmic as a rule: what `data.color_space` means without a pattern.
+_FILM_SUFFIXES = {".exr", ".dpx", ".cin"}
 
 
 @dataclass(frozen=True)
@@ -20,3 +27,14 @@ class ReadAs:
     """Layer or part of a layered EXR; None: the main RGB, then the beauty."""
     background: tuple[int, int, int] = (0, 0, 0)
     """8-bit display-referred colour that transparent pictures are laid over."""
+
+    @classmethod
+    def stated(cls, data: DataConfig, source: str) -> ReadAs:
+        """What the config states of a source, a path below the footage folder; the first pattern that fits decides."""
+        if isinstance(data.color_space, dict):
+            fitting = (name for pattern, name in data.color_space.items() if fnmatch(source, pattern))
+            color_space = next(fitting, None)
+        else:
+            color_space = data.color_space if PurePosixPath(source).suffix.lower() in _FILM_SUFFIXES else None
+        red, green, blue = bytes.fromhex(data.background.removeprefix("#"))
+        return cls(color_space, data.exposure, data.view, data.layer, (red, green, blue))

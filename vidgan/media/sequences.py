@@ -17,7 +17,7 @@ from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
 from vidgan.files import writable_folder
-from vidgan.media.stills import STILL_SUFFIXES, write_still
+from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def write_frame_sequence(
     target = Path(target)
     pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####.png"
     folder, prefix, padding, suffix = _parse_pattern(pattern)
-    if suffix.lower() not in STILL_SUFFIXES:
+    if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected .png or .jpg)")
     writable_folder(folder)
     old = _existing(pattern)

@@ -1,88 +1,142 @@
-"""Stills in and out: PNG, JPEG and GIF. Their content decides what they are, not their name.
+"""Stills in and out. PNG, JPEG, TIFF, TGA, BMP, DPX, Cineon and EXR are read, PNG, JPEG and GIF are written.
 
-EXR, DPX and TIFF will come through OpenImageIO beside this, and 16-bit PNG with them; until then FFmpeg reads
-16-bit PNG, because Pillow would cut the lower 8 bits off instead of rounding.
+Reading: a layer is chosen and its numbers are taken for what the header says (`still_plan`), brought to
+display-referred sRGB (`color_space`), laid over the background where they are transparent, and turned upright.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 
-import av
 import imageio.v3 as iio
 import numpy as np
-from PIL import Image
+import OpenImageIO as oiio
 
 from vidgan.errors import MediaError
 from vidgan.files import written_beside
+from vidgan.media.color_space import SceneLinear, display_referred
+from vidgan.media.read_as import ReadAs
+from vidgan.media.still_colors import to_srgb
+from vidgan.media.still_files import open_still
+from vidgan.media.still_plan import StillHeader, StillPlan, plan_of
 
-STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
+STILL_SUFFIXES = (".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".tga", ".bmp")
+WRITTEN_STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
 JPEG_QUALITY = 95
 
-_PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-_JPEG_SIGNATURE = b"\xff\xd8\xff"
-_EXIF_ORIENTATION = 0x0112
+# The largest number of a half float and the next step: what lies beyond is no light, but a mishap of a renderer.
+_ABSURD = 65504.0
 
 
-def read_still(path: str | Path) -> np.ndarray:
-    """uint8 [H, W, 3] 0..255 from a PNG or JPEG.
+@dataclass(frozen=True, eq=False)
+class Still:
+    """A still, read."""
 
-    16 bits are rounded to 8, grey is repeated, alpha is laid over black, a JPEG is turned as its EXIF says.
-    Raises `MediaError` if the file is missing, empty, damaged, or neither PNG nor JPEG.
+    rgb: np.ndarray
+    """uint8 [H, W, 3] 0..255, display-referred sRGB, as shown."""
+    header: StillHeader
+    num_cleaned: int
+    """Pixels that held NaN, infinity or absurd values; see `read_still`."""
+
+    @property
+    def digest(self) -> bytes:
+        """16 bytes that differ between different pictures."""
+        return hashlib.blake2b(self.rgb, digest_size=16).digest()
+
+
+def read_still_header(path: str | Path, read_as: ReadAs = ReadAs()) -> StillHeader:
+    """What a still is, without its pixels.
+
+    Raises `MediaError` if it is missing, empty, no picture, or holds no layer of that name; damage to the pixels is
+    found by `read_still` alone.
     """
-    path = Path(path)
-    bits = _bit_depth(path)
-    try:
-        if bits == 16:
-            with av.open(path) as container:
-                rgba = next(container.decode(video=0)).to_ndarray(format="rgba64le")
-        else:
-            rgba = iio.imread(path, plugin="pillow", index=0, mode="RGBA", rotate=True)
-    except (OSError, ValueError, SyntaxError, av.FFmpegError, StopIteration) as error:
-        raise MediaError(f"{path}: is damaged ({' '.join(str(error).split())}); copy it again") from None
-    return _over_black(rgba)
+    with open_still(Path(path)) as file:
+        return plan_of(file, read_as)[0]
 
 
-def _over_black(rgba: np.ndarray) -> np.ndarray:
-    """uint8 or uint16 [H, W, 4] -> uint8 [H, W, 3], rounded once."""
-    full = np.iinfo(rgba.dtype).max
-    if (rgba[..., 3] == full).all() and full == 255:
-        return np.ascontiguousarray(rgba[..., :3])
-    light = rgba[..., :3].astype(np.float64) * rgba[..., 3:] / full
-    return np.rint(light * (255 / full)).astype(np.uint8)
+def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
+    """A still as display-referred sRGB.
+
+    Numbers are rounded once, to 8 bits. A transparent picture that is display-referred (PNG, TIFF, TGA) is laid over
+    the background in display-referred values; one that is scene-linear or of a stated colour space is laid over it in
+    light, before the view (see `color_space.display_referred`). What lies outside an EXR's data window is black and
+    transparent. In floating point, NaN becomes 0 and anything beyond +-65504 (the half float's range, infinity
+    included) becomes +-65504, before all else; `num_cleaned` counts the pixels in which a colour was so, or that half
+    float's largest number itself.
+
+    Raises `MediaError` as `read_still_header` does and if the pixels are damaged or cut off, and `ConfigError` for a
+    colour space or view that the OpenColorIO config does not have.
+    """
+    with open_still(Path(path)) as file:
+        header, plan = plan_of(file, read_as)
+        alpha_channels = [] if plan.layer.alpha is None else [plan.layer.alpha]
+        form = file.parts[plan.layer.part].format
+        form = str(form) if str(form) in ("uint8", "uint16") else "float"
+        pixels = file.pixels(plan.layer.part, [*plan.layer.color, *alpha_channels], form)
+        if file.format == "exr":
+            pixels = _in_display_window(pixels, file.parts[plan.layer.part])
+    num_cleaned = 0
+    if pixels.dtype == np.float32:
+        pixels, num_cleaned = _cleaned(pixels)
+    colors, alpha = (pixels[..., :-1], pixels[..., -1:]) if alpha_channels else (pixels, None)
+    if alpha is not None and file.format in ("tga", "bmp") and not alpha.any():
+        alpha = None  # 32-bit files of programs that leave the fourth byte at 0
+    rgb = _display_referred(np.broadcast_to(colors, (*colors.shape[:2], 3)), alpha, plan, read_as)
+    return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned)
 
 
-def _bit_depth(path: Path) -> int:
-    """Bits a channel, from the first bytes. Raises `MediaError` unless they are those of a PNG or JPEG."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(32)
-    except OSError as error:
-        raise MediaError(f"{path}: cannot be read ({error.strerror})") from None
-    if not head:
-        raise MediaError(f"{path}: is empty (0 bytes)")
-    if head.startswith(_PNG_SIGNATURE) and len(head) > 24:
-        return head[24]
-    if head.startswith(_JPEG_SIGNATURE):
-        return 8
-    raise MediaError(f"{path}: is neither PNG nor JPEG inside; convert it or leave it out")
+def _in_display_window(pixels: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
+    """float32 [H, W, C] of the data window -> of the display window; black outside, overscan cut off."""
+    left, top = part.x - part.full_x, part.y - part.full_y
+    if (left, top, part.width, part.height) == (0, 0, part.full_width, part.full_height):
+        return pixels
+    shown = np.zeros((part.full_height, part.full_width, pixels.shape[2]), pixels.dtype)
+    inside = shown[max(top, 0) : max(top + part.height, 0), max(left, 0) : max(left + part.width, 0)]
+    height, width = inside.shape[:2]
+    inside[:] = pixels[max(-top, 0) :, max(-left, 0) :][:height, :width]
+    return shown
 
 
-def read_still_size(path: str | Path) -> tuple[int, int]:
-    """(height, width) as shown, from the header alone. Raises `MediaError` as `read_still` does."""
-    path = Path(path)
-    _bit_depth(path)
-    try:
-        with Image.open(path) as image:
-            width, height = image.size
-            # Without this look, Pillow decodes a whole PNG in search of its EXIF.
-            sideways = "exif" in image.info and image.getexif().get(_EXIF_ORIENTATION, 1) >= 5
-    except (OSError, ValueError, SyntaxError) as error:
-        raise MediaError(f"{path}: is damaged ({error}); copy it again") from None
-    return (width, height) if sideways else (height, width)
+def _cleaned(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+    """float32 [H, W, C] without NaN and absurd values, and the number of pixels that had some."""
+    absurd = ~(np.abs(pixels) < _ABSURD)
+    if not absurd.any():
+        return pixels, 0
+    cleaned = np.nan_to_num(pixels, nan=0.0, posinf=_ABSURD, neginf=-_ABSURD).clip(-_ABSURD, _ABSURD)
+    return cleaned, int(absurd.any(-1).sum())
+
+
+def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillPlan, read_as: ReadAs) -> np.ndarray:
+    """[H, W, 3] and [H, W, 1] as stored -> uint8 [H, W, 3], laid over the background."""
+    if plan.source is None and alpha is None and colors.dtype == np.uint8 and plan.icc_profile is None:
+        return colors
+    if alpha is not None:
+        alpha = _fraction(alpha).clip(0, 1)
+    values, associated = _fraction(colors), plan.associated
+    if alpha is not None and associated and (plan.icc_profile is not None or not isinstance(plan.source, SceneLinear)):
+        # Curves want the colour itself.
+        values, associated = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0), False
+    if plan.source is not None:
+        display = display_referred(values, plan.source, read_as, alpha=alpha, associated=associated)
+        return np.rint(display * 255).astype(np.uint8)
+    levels = values.clip(0, 1) * 255
+    if plan.icc_profile is not None:
+        levels = to_srgb(np.rint(levels).astype(np.uint8), plan.icc_profile)
+    if alpha is not None:
+        levels = levels * alpha + np.array(read_as.background, np.float32) * (1 - alpha)
+    return np.rint(levels).astype(np.uint8)
+
+
+def _fraction(stored: np.ndarray) -> np.ndarray:
+    """Whole numbers -> float32 0..1; floating point as it is."""
+    if stored.dtype == np.float32:
+        return stored
+    return stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max)
 
 
 def write_still(path: str | Path, frame: np.ndarray) -> None:
@@ -91,7 +145,7 @@ def write_still(path: str | Path, frame: np.ndarray) -> None:
     Raises `MediaError` for another suffix or shape.
     """
     path = Path(path)
-    if path.suffix.lower() not in STILL_SUFFIXES:
+    if path.suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         raise MediaError(f"{path}: a still cannot be written as {path.suffix!r} (expected .png or .jpg)")
     picture = as_rgb(frame)
     options = {} if path.suffix.lower() == ".png" else {"quality": JPEG_QUALITY, "subsampling": 0}

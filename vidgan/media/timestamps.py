@@ -24,6 +24,9 @@ STANDARD_RATES = tuple(sorted((*_NTSC, *_WHOLE, Fraction(25, 2))))
 # No container has a coarser tick than Matroska's millisecond, except where the tick is the frame itself.
 _COARSEST_TICK = Fraction(1, 1000)
 
+# Seconds for which a picture may stand where the rate varies; longer, and something is missing.
+LONGEST_HELD = Fraction(1)
+
 
 def rate_from_timestamps(seconds: Sequence[Fraction | None], header_rate: Fraction | None = None) -> Fraction | None:
     """Frames a second from the timestamps of frames in the order shown.
@@ -60,11 +63,11 @@ def _choose_rate(slowest: Fraction, fastest: Fraction, *, measured: Fraction, he
     return min(fitting, key=lambda rate: abs(rate - measured), default=measured.limit_denominator(100_000))
 
 
-def split_at_gaps(seconds: Sequence[Fraction | None], rate: Fraction) -> list[range]:
+def split_at_gaps(seconds: Sequence[Fraction | None], rate: Fraction | None) -> list[range]:
     """Frame indices of each run without a gap, as half-open ranges that cover all frames in order.
 
-    A gap is a step that is not between half a frame period and one and a half, going backwards included. Frames
-    without timestamps have no gaps.
+    A gap is a step that is not between half a frame period and one and a half, going backwards included; where the
+    rate varies (None), one that is longer than a second or does not go forwards. Frames without timestamps have none.
 
         f.f.f...f.f   five frames, one lost: [range(0, 3), range(3, 5)]
     """
@@ -72,8 +75,9 @@ def split_at_gaps(seconds: Sequence[Fraction | None], rate: Fraction) -> list[ra
         return []
     if None in seconds:
         return [range(len(seconds))]
-    half = Fraction(1, 2) / rate
-    cuts = [index for index in range(1, len(seconds)) if not half <= seconds[index] - seconds[index - 1] <= 3 * half]
+    shortest, longest = (Fraction(0), LONGEST_HELD) if rate is None else (Fraction(1, 2) / rate, Fraction(3, 2) / rate)
+    steps = [later - earlier for earlier, later in pairwise(seconds)]
+    cuts = [index for index, step in enumerate(steps, start=1) if step <= 0 or not shortest <= step <= longest]
     return [range(first, stop) for first, stop in zip([0, *cuts], [*cuts, len(seconds)], strict=True)]
 
 

@@ -156,7 +156,7 @@ def _sequence_source(sequence: FrameSequence) -> _Source:
         raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
     return _Source(
         name,
-        lambda: map(read_still, sequence.paths()),
+        lambda: (read_still(path).rgb for path in sequence.paths()),
         len(sequence.numbers),
         no_rate_because="a frame sequence has no rate",
         files=tuple(sequence.paths()),
