@@ -15,9 +15,10 @@ from PIL import Image
 
 from vidgan.errors import ConfigError, MediaError
 from vidgan.media.color import RgbDecoder
-from vidgan.media.color_space import REC_709, CineonLog, SceneLinear, display_referred, matrix_to_rec_709
+from vidgan.media.color_space import CineonLog, display_referred
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_movie
+from vidgan.media.primaries import REC_709, SceneLinear, matrix_to_rec_709
 from vidgan.media.read_as import ReadAs
 from vidgan.media.stills import read_still
 
@@ -361,6 +362,47 @@ def test_transparent_movies_are_laid_over_the_background(form):
     found = RgbDecoder(ReadAs(background=tuple(background.tolist()))).rgb(frame)[8, 8]
     assert np.abs(found - expected).max() <= 1
     assert np.abs(RgbDecoder().rgb(frame)[8, 8] - np.rint(color * alpha)).max() <= 1
+
+
+def test_what_is_mixed_is_rounded_and_not_cut():
+    pixels = np.zeros((16, 255, 4), np.uint8)
+    pixels[..., :3], pixels[..., 3] = 200, np.arange(255)
+    mixed = RgbDecoder().rgb(av.VideoFrame.from_ndarray(pixels, format="rgba"))
+    assert abs((mixed[0, :, 0] - 200 * np.arange(255) / 255).mean()) < 0.1
+
+
+def test_an_opaque_movie_with_alpha_is_read_as_one_without():
+    pixels = np.random.default_rng(0).integers(0, 256, (16, 16, 4), dtype=np.uint8)
+    pixels[..., 3] = 255
+    found = RgbDecoder(ReadAs(background=(9, 9, 9))).rgb(av.VideoFrame.from_ndarray(pixels, format="rgba"))
+    assert (found == pixels[..., :3]).all()
+
+
+def test_palettes_are_read_with_their_alpha():
+    palette = np.zeros((256, 4), np.uint8)
+    palette[:3] = (255, 200, 100, 50), (255, 10, 20, 30), (0, 1, 2, 3)  # alpha, red, green, blue
+    indices = np.arange(256, dtype=np.uint8).reshape(16, 16) % 3
+    frame = av.VideoFrame.from_ndarray((indices, palette), format="pal8")
+    found = RgbDecoder(ReadAs(background=(7, 8, 9))).rgb(frame)
+    assert found[0, :3].tolist() == [[200, 100, 50], [10, 20, 30], [7, 8, 9]]
+
+
+def test_digital_cinema_xyz_gives_the_chart_back():
+    """SMPTE 428-1: X'Y'Z' = (XYZ * 48 / 52.37) ** (1 / 2.6), 12 bits, here at the top of 16."""
+    codes = (LINEAR @ TO_XYZ.T * 48 / 52.37) ** (1 / 2.6)
+    frame = av.VideoFrame(7 * 16, 6 * 16, "xyz12le")
+    rows = np.rint(flat(codes) * 4095).astype(np.uint16).reshape(96, -1) << 4
+    padded = np.zeros((96, frame.planes[0].line_size // 2), np.uint16)
+    padded[:, : rows.shape[1]] = rows
+    frame.planes[0].update(padded.tobytes())
+    assert_chart(RgbDecoder().rgb(frame), at_most=1.5)
+
+
+def test_raw_camera_pictures_are_refused_where_a_colour_space_is_stated():
+    frame = av.VideoFrame(16, 16, "bayer_rggb8")
+    assert RgbDecoder().rgb(frame).shape == (16, 16, 3)
+    with pytest.raises(MediaError, match="bayer_rggb8 is raw"):
+        RgbDecoder(ReadAs(color_space="ACEScg")).rgb(frame)
 
 
 def test_a_stated_colour_space_takes_the_place_of_the_tags(tmp_path):

@@ -1,5 +1,6 @@
 """Stills in. Every file is made here with the answer in its pixels, most of them through OpenImageIO."""
 
+import contextlib
 import struct
 import warnings
 from fractions import Fraction
@@ -301,14 +302,19 @@ def test_outside_the_data_window_the_background_shines_through(tmp_path):
 
 def test_what_exr_says_of_its_colours_is_said_again(tmp_path):
     p3 = (0.680, 0.320, 0.265, 0.690, 0.150, 0.060, 0.3127, 0.3290)
+    ap1 = (0.713, 0.293, 0.165, 0.830, 0.128, 0.044, 0.32168, 0.33767)
     own = (0.7, 0.3, 0.2, 0.7, 0.15, 0.05, 0.3127, 0.3290)
     expected = {
         "linear by its chromaticities (P3-D65)": {"chromaticities": p3},
+        "linear by its chromaticities (ACEScg)": {"chromaticities": ap1},
         "linear by its chromaticities (their own)": {"chromaticities": own},
+        "ACES2065-1 (stated by the header)": {"acesImageContainerFlxg": 1},  # OpenImageIO does not write the real one
         "linear Rec.709": {},
     }
     for words, attributes in expected.items():
         write_one(tmp_path / "a.exr", flat(0.5, 0.5, 0.5), **attributes)
+        content = (tmp_path / "a.exr").read_bytes()
+        (tmp_path / "a.exr").write_bytes(content.replace(b"ContainerFlxg", b"ContainerFlag"))
         header = read_still_header(tmp_path / "a.exr")
         assert header.color_space == words
         assert ("colours are not stated, read as linear Rec.709" in header.notes) == (not attributes)
@@ -324,6 +330,14 @@ def test_pixel_aspect_is_exact_where_it_is_a_simple_fraction(tmp_path):
     for aspect, exact in [(2.0, 2), (12 / 11, Fraction(12, 11)), (1.0, 1)]:
         write_one(tmp_path / "a.exr", flat(0.5, 0.5, 0.5), PixelAspectRatio=aspect)
         assert read_still_header(tmp_path / "a.exr").pixel_aspect == exact
+    write_one(tmp_path / "a.dpx", flat(0.5, 0.5, 0.5), "uint16", PixelAspectRatio=2.0)
+    assert read_still_header(tmp_path / "a.dpx").pixel_aspect == 2
+    write_one(tmp_path / "a.dpx", flat(0.5, 0.5, 0.5), "uint16", Orientation=6)
+    with pytest.raises(MediaError, match="columns and not rows"):
+        read_still_header(tmp_path / "a.dpx")
+    write_one(tmp_path / "a.tif", flat(0.5, 0.5, 0.5), "uint8", PixelAspectRatio=2.0, Orientation=6)
+    header = read_still_header(tmp_path / "a.tif")
+    assert (header.height, header.width, header.pixel_aspect) == (12, 8, Fraction(1, 2))
 
 
 # DPX and Cineon
@@ -491,3 +505,18 @@ def test_a_digest_tells_pictures_apart(tmp_path):
     first, same, other = (read_still(tmp_path / name).digest for name in ("a.png", "b.png", "c.png"))
     assert first == same
     assert first != other
+
+
+def test_random_damage_is_an_error_in_words_or_a_picture(tmp_path):
+    generator = np.random.default_rng(0)
+    for name, form in FORMS.items():
+        write_one(tmp_path / name, NOISE[:16, :16], form)
+        whole = (tmp_path / name).read_bytes()
+        for _ in range(25):
+            damaged = bytearray(whole)
+            for position in generator.integers(0, min(len(whole), 2048), 4):
+                damaged[position] = generator.integers(0, 256)
+            (tmp_path / name).write_bytes(damaged)
+            with contextlib.suppress(MediaError):  # and no other error
+                still = read_still(tmp_path / name)
+                assert still.rgb.shape == (still.header.height, still.header.width, 3)

@@ -11,12 +11,15 @@ C is 3 (red, green, blue; display-referred Rec.709) or 1 (grey). An image is a c
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import torch
 from einops import rearrange
-from torch import Tensor
 
 from vidgan.errors import RequestError
+
+if TYPE_CHECKING:
+    from torch import Tensor  # takes seconds to import, which whoever only looks at footage should not wait for
 
 # Rec.709 luma, the weights of red, green and blue in a grey picture (ITU-R BT.709-6, item 3.2).
 LUMA_WEIGHTS = (0.2126, 0.7152, 0.0722)
@@ -32,6 +35,8 @@ def span(num_frames: int, frame_stride: int) -> int:
 
 def frames_to_clip(frames: np.ndarray | Tensor) -> Tensor:
     """frames uint8 [T, H, W, C] -> clip float32 [C, T, H, W]; 0 becomes -1 and 255 becomes 1."""
+    import torch
+
     return to_float(rearrange(torch.as_tensor(frames), "t h w c -> c t h w"))
 
 
@@ -42,12 +47,12 @@ def clip_to_frames(clip: Tensor) -> np.ndarray:
 
 def to_float(levels: Tensor) -> Tensor:
     """uint8 0..255 -> float32 -1..1, any layout."""
-    return levels.to(torch.float32) / 127.5 - 1.0
+    return levels.float() / 127.5 - 1.0
 
 
 def to_uint8(values: Tensor) -> Tensor:
     """float -1..1 -> uint8 0..255, any layout: values outside are clamped, between levels rounded."""
-    return ((values.detach().float() + 1.0) * 127.5).round().clamp(0, 255).to(torch.uint8)
+    return ((values.detach().float() + 1.0) * 127.5).round().clamp(0, 255).byte()
 
 
 def check_video(video: Tensor, *, channels: int, height: int, width: int, num_frames: int | None = None) -> None:

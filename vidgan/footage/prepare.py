@@ -22,7 +22,6 @@ from vidgan.config import DataConfig
 from vidgan.errors import FootageError, VidganError
 from vidgan.files import writable_folder
 from vidgan.footage.cache import cache_folder
-from vidgan.footage.prepare_shots import prepare_shots
 from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
 from vidgan.footage.shots import Note, note_on
 from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
@@ -76,6 +75,8 @@ def prepare_footage(
     Stopped at any moment, the next call goes on; every file is whole or absent. Raises `FootageError` if the disk is
     too full, or if no shot could be read; `RequestError` if the cache folder cannot be written.
     """
+    from vidgan.footage.prepare_shots import prepare_shots  # brings torch, which a scan does without
+
     root = selection.scan.root
     folder = writable_folder(cache_folder() / "frames")
     _remove_abandoned(folder)

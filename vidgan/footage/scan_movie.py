@@ -59,7 +59,7 @@ def scan_movie(path: Path, root: Path, data: DataConfig, num_threads: int) -> Ge
     parts, left_out = kept_parts(runs, looks, data)
     notes += [Note(source=source, reason=reason) for reason in left_out]
     about = _about_movie(header, read_as, num_gaps=len(runs) - 1, num_cuts=len(looks.cuts), rest_missing=bool(missing))
-    ascending = None not in seconds and all(earlier < later for earlier, later in pairwise(seconds))
+    by_time = header.seekable and None not in seconds and all(earlier < later for earlier, later in pairwise(seconds))
     varies = rate is None and None not in seconds
     if varies:
         about.append("its rate varies, resampled by its timestamps")
@@ -75,7 +75,7 @@ def scan_movie(path: Path, root: Path, data: DataConfig, num_threads: int) -> Ge
             source_frames_counted=len(seconds),
             rate=rate,
             timestamps=tuple(seconds[index] - seconds[part.start] for index in part) if varies else None,
-            start=seconds[part.start] if ascending and _is_regular(seconds, part, rate) else None,
+            start=seconds[part.start] if by_time and _is_regular(seconds, part, rate) else None,
             height=header.height,
             width=header.width,
             pixel_aspect=header.pixel_aspect,

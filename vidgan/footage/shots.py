@@ -57,7 +57,7 @@ class Shot(BaseModel):
     """Where the rate varies: when each frame is shown, in seconds from the shot's first frame."""
     start: Exact | None = None
     """Timestamp of the first frame in the movie's own seconds, if any of its frames can be found by its moment: the
-    movie's timestamps ascend and the shot's lie less than half a frame period from where its rate would have them."""
+    file has an index, its timestamps ascend, and the shot's lie less than half a frame period from where they should."""
     height: int
     width: int
     pixel_aspect: Exact

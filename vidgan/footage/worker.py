@@ -20,6 +20,7 @@ import sys
 import traceback
 from collections.abc import Callable
 from multiprocessing.connection import Connection
+from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Thread
 from types import GeneratorType
@@ -63,7 +64,7 @@ def _listen(connection: Connection, inbox: SimpleQueue, parent: int) -> None:
     os._exit(0)
 
 
-def _settle(folder: str | None, environment: dict[str, str], path: list[str], memory_bytes: int) -> None:
+def _settle(folder: Path | None, environment: dict[str, str], path: list[str], memory_bytes: int) -> None:
     """Be where the parent is, with what it has; its folder and environment may have changed since the last call."""
     with contextlib.suppress(OSError):
         if folder is not None:

@@ -25,6 +25,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, Pipe, wait
+from pathlib import Path
 
 from vidgan.errors import VidganError
 
@@ -72,7 +73,7 @@ def run_in_workers(
     workers cannot be started.
     """
     num_workers = min(num_workers or num_cores(), len(tasks))
-    memory_bytes = memory_bytes or max(SMALLEST_MEMORY_BYTES, _physical_bytes() // max(1, num_workers))
+    memory_bytes = memory_bytes or max(SMALLEST_MEMORY_BYTES, _physical_bytes() // (num_workers or 1))
     surroundings = _surroundings(memory_bytes)
     waiting = deque(range(len(tasks)))
     busy: list[_Worker] = []
@@ -249,7 +250,7 @@ def _cause_of_death(returncode: int) -> str:
 def _surroundings(memory_bytes: int) -> dict[str, object]:
     """What a worker settles in."""
     try:
-        folder = os.getcwd()
+        folder = Path.cwd()
     except FileNotFoundError:  # removed under us, which is nobody's business if all paths are absolute
         folder = None
     environment = {**os.environ, **_ONE_THREAD}

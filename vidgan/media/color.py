@@ -146,14 +146,20 @@ class RgbDecoder:
             return self._scaled(frame, matrix, "rgb24")
         if frame.format.name.startswith("bayer"):
             raise MediaError(f"its pixel format {frame.format.name} is raw; develop it, or state no color_space")
-        pixels = self._scaled(frame, matrix, "rgba64le" if transparent else "rgb48le")
+        if transparent and processor is None and matrix == "gbr" and _bits(frame.format) == 8:
+            pixels, levels, white_of_alpha = self._scaled(frame, matrix, "rgba"), (0, 255), 255  # a copy, exact
+        else:
+            pixels = self._scaled(frame, matrix, "rgba64le" if transparent else "rgb48le")
+            white_of_alpha = _white_of_alpha(frame.format)
+        alpha = (pixels[..., 3:] / np.float32(white_of_alpha)).clip(0, 1) if transparent else None
+        if alpha is not None and processor is None and levels[0] == 0 and alpha.min() == 1:
+            return self._scaled(frame, matrix, "rgb24")
         if processor is None:
             black, white = levels
             rgb = (pixels[..., :3].astype(np.float32) - black).clip(0, white - black) * (255 / (white - black))
         else:
             rgb = apply_to_16_bits(processor, pixels[..., :3])
-        if transparent:
-            alpha = (pixels[..., 3:] / np.float32(_white_of_alpha(frame.format))).clip(0, 1)
+        if alpha is not None:
             rgb = rgb * alpha + np.array(self.read_as.background, np.float32) * (1 - alpha)
         return rgb if rgb.dtype == np.uint8 else np.rint(rgb).astype(np.uint8)
 
@@ -183,6 +189,10 @@ def _is_full_range(frame: av.VideoFrame) -> bool:
     return color_tags(frame).range == "pc" or frame.format.name.startswith("yuvj")
 
 
+def _bits(form: av.VideoFormat) -> int:
+    return max(component.bits for component in form.components)
+
+
 def _is_transparent(form: av.VideoFormat) -> bool:
     return form.name == "pal8" or any(component.is_alpha for component in form.components)
 
@@ -197,7 +207,7 @@ def _levels_of_16_bits(frame: av.VideoFrame) -> Levels:
 
     Measured with FFmpeg 8; a test goes through the formats.
     """
-    name, bits = frame.format.name, max(component.bits for component in frame.format.components)
+    name, bits = frame.format.name, _bits(frame.format)
     if name.startswith("xyz"):
         # It makes RGB of gamma 2.2 from X'Y'Z', where SMPTE 428-1 has white at 48 of 52.37 cd/m2.
         return 0, round(65520 * (48 / 52.37) ** (1 / 2.2))
@@ -213,7 +223,7 @@ def _levels_of_16_bits(frame: av.VideoFrame) -> Levels:
 
 def _white_of_alpha(form: av.VideoFormat) -> int:
     """Where the scaler puts an alpha of 1 in 16 bits."""
-    bits = max(component.bits for component in form.components)
+    bits = _bits(form)
     if form.name == "pal8" or bits > 16 or (form.is_rgb and (bits > 8 or not form.is_planar)):
         return 65535
     return ((1 << bits) - 1) << (16 - bits)

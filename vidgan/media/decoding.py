@@ -25,6 +25,10 @@ _SEEK_BACK = (Fraction(0), Fraction(1), Fraction(6))
 # Seconds before the wanted frame from which nothing is skipped: interlaced pictures are made with the one before.
 _NEEDED_BEFORE = Fraction(1, 20)
 
+# Containers with an index, which give a frame the same timestamp wherever reading begins. Of program and transport
+# streams a parser works timestamps out from the packets before, and is frames off after a seek.
+_INDEXED_CONTAINERS = {"mov,mp4,m4a,3gp,3g2,mj2", "matroska,webm", "avi", "mxf"}
+
 # Codecs whose decoders leave single frames out when told to; others (AV1's) would leave out the wrong ones.
 _SKIPPING_CODECS = {"h264", "hevc", "mpeg1video", "mpeg2video", "mpeg4"}
 
@@ -99,6 +103,11 @@ def decoded(frames: Iterator[av.VideoFrame]) -> Iterator[av.VideoFrame]:
         yield frame
 
 
+def can_seek(container: av.container.InputContainer) -> bool:
+    """Whether a frame can be found by its timestamp."""
+    return container.format.name in _INDEXED_CONTAINERS
+
+
 def sought(
     container: av.container.InputContainer,
     stream: av.VideoStream,
@@ -108,13 +117,13 @@ def sought(
     deinterlace: bool,
 ) -> Iterator[av.VideoFrame] | None:
     """The first frame with a timestamp this near and those after it; None if seeking does not lead to it."""
-    for back in _SEEK_BACK:
+    for back in _SEEK_BACK if can_seek(container) else ():
         try:
             container.seek(int((seconds - back) / stream.time_base), stream=stream)
             frames = decoded(_skipping_to(seconds, container, stream))
             first = next(frames, None)
-            if first is None or first.pts is None:
-                continue
+            if first is None or first.pts is None or not first.key_frame:
+                continue  # not a place to begin at
             reached = first.pts * first.time_base
             if reached != seconds and reached >= seconds - within:
                 continue  # too late to know whether there is one before it

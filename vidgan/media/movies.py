@@ -17,7 +17,7 @@ import numpy as np
 
 from vidgan.errors import MediaError
 from vidgan.media.color import ColorTags, RgbDecoder, color_tags, matrix_for_decoding
-from vidgan.media.decoding import DecodingError, decoded, moving_pictures, open_movie, sought
+from vidgan.media.decoding import DecodingError, can_seek, decoded, moving_pictures, open_movie, sought
 from vidgan.media.deinterlace import deinterlaced
 from vidgan.media.orientation import Orientation
 from vidgan.media.read_as import ReadAs
@@ -49,6 +49,8 @@ class MovieHeader:
     """How the stored picture is turned to be shown; applied by `MovieFrame.rgb`."""
     num_streams: int
     """Streams of moving pictures in the file; the main one is read."""
+    seekable: bool
+    """Whether a frame can be found by its timestamp; in other files only by counting."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -137,6 +139,7 @@ def read_header(path: str | Path) -> MovieHeader:
             matrix=matrix_for_decoding(frame),
             orientation=orientation,
             num_streams=len(moving_pictures(container)),
+            seekable=can_seek(container),
         )
 
 

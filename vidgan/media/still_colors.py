@@ -1,12 +1,14 @@
 """What the numbers of a still are taken for, from its header.
 
-stated by the user                       that
-EXR                                      linear by its chromaticities, or ACES2065-1 if it says so, or Rec.709
-TIFF and DPX in floating point           linear Rec.709
-PNG that states a gamma of 1             linear Rec.709
-DPX: logarithmic or printing density     Cineon log;  .cin too
-DPX: linear                              linear Rec.709, unless FFmpeg wrote it
-everything else                          display-referred: the numbers are kept; an ICC profile is applied
+    stated by the user                       that
+    EXR                                      linear by its chromaticities, or ACES2065-1 if it says so, or Rec.709
+    TIFF and DPX in floating point           linear Rec.709
+    PNG that states a gamma of 1             linear Rec.709
+    DPX: logarithmic or printing density     Cineon log;  .cin too
+    DPX: linear                              linear Rec.709, unless FFmpeg wrote it
+    everything else                          display-referred: the numbers are kept; an ICC profile is applied
+
+What is guessed and what cannot be applied is said in the notes of the still.
 """
 
 from __future__ import annotations
@@ -17,7 +19,8 @@ import numpy as np
 import OpenImageIO as oiio
 from PIL import Image, ImageCms
 
-from vidgan.media.color_space import ACES2065_1, REC_709, CineonLog, SceneLinear, Source, known_name
+from vidgan.media.color_space import CineonLog, Source
+from vidgan.media.primaries import ACES2065_1, REC_709, SceneLinear, known_name
 from vidgan.media.read_as import ReadAs
 
 _NOT_STATED = "colours are not stated, read as linear Rec.709"

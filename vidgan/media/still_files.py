@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -44,8 +43,6 @@ class StillFile:
         file.geterror()  # of looking for one part more
         for part in self.parts:
             self._check(part)
-        if self.format == "tga":
-            _check_tga_is_whole(path)
 
     def _check(self, part: oiio.ImageSpec) -> None:
         if part.deep:
@@ -74,17 +71,6 @@ class StillFile:
         return found if wanted == list(range(stop - first)) else found[..., wanted]
 
 
-def _check_tga_is_whole(path: Path) -> None:
-    """OpenImageIO fills missing rows of an uncompressed TGA with black. Truevision TGA specification 2.0, C.2."""
-    with path.open("rb") as file:
-        id_length, _, kind, _, map_length, map_bits, _, _, width, height, bits, _ = struct.unpack(
-            "<3B2HB4H2B", file.read(18)
-        )
-    num_bytes = 18 + id_length + map_length * ((map_bits + 7) // 8) + width * height * ((bits + 7) // 8)
-    if kind in (1, 2, 3) and path.stat().st_size < num_bytes:
-        raise MediaError(f"{path}: is damaged or cut off ({path.stat().st_size} of {num_bytes} bytes); copy it again")
-
-
 @contextmanager
 def open_still(path: Path) -> Iterator[StillFile]:
     """Open a still. Raises `MediaError` if it is missing, empty, no picture, deep, or claims an absurd size."""
@@ -100,16 +86,21 @@ def open_still(path: Path) -> Iterator[StillFile]:
     settings = oiio.ImageSpec()
     # Multiplied with alpha at 8 bits, dark edges would lose their colour.
     settings.attribute("oiio:UnassociatedAlpha", 1)
-    file = oiio.ImageInput.open(str(path), settings)
-    if file is None:
-        error = _one_line(oiio.geterror())
-        if "Subsampled" in error:
-            raise MediaError(f"{path}: holds luminance and chroma (Y, RY, BY); convert it to RGB")
-        raise MediaError(f"{path}: is no picture, or its header is damaged ({error}); copy it again or leave it out")
     try:
-        yield StillFile(path, file)
-    finally:
-        file.close()
+        file = oiio.ImageInput.open(str(path), settings)
+        if file is None:
+            error = _one_line(oiio.geterror())
+            if "Subsampled" in error:
+                raise MediaError(f"{path}: holds luminance and chroma (Y, RY, BY); convert it to RGB")
+            raise MediaError(
+                f"{path}: is no picture, or its header is damaged ({error}); copy it again or leave it out"
+            )
+        try:
+            yield StillFile(path, file)
+        finally:
+            file.close()
+    except UnicodeDecodeError:
+        raise MediaError(f"{path}: is damaged (its header holds text that is none); copy it again") from None
 
 
 @lru_cache(maxsize=1)

@@ -9,9 +9,10 @@ import numpy as np
 import OpenImageIO as oiio
 
 from vidgan.errors import ConfigError, MediaError
-from vidgan.media.color_space import SceneLinear, Source, matrix_to_rec_709
+from vidgan.media.color_space import Source
 from vidgan.media.layers import Layer, choose_layer, find_layers, names_of
 from vidgan.media.orientation import Orientation
+from vidgan.media.primaries import SceneLinear, matrix_to_rec_709
 from vidgan.media.read_as import ReadAs
 from vidgan.media.still_colors import icc_profile, profile_applies, profile_name, source_of, to_srgb
 from vidgan.media.still_files import StillFile
@@ -88,9 +89,12 @@ def plan_of(file: StillFile, read_as: ReadAs) -> tuple[StillHeader, StillPlan]:
     if not is_exr:
         has_alpha = part.alpha_channel >= 0 and layer.alpha is not None
         layer = replace(layer, name="", alpha=part.alpha_channel if has_alpha else None)
+    if file.format in ("dpx", "cin") and part.get_int_attribute("Orientation", 1) > 4:
+        raise MediaError(f"{file.path}: stores columns and not rows, which is not read; convert it")
     orientation = _orientation(part.get_int_attribute("Orientation", 1))
     height, width = (part.full_height, part.full_width) if is_exr else (part.height, part.width)
-    aspect = part.get_float_attribute("PixelAspectRatio", 1.0)
+    # JFIF's densities are read in both directions by different programs, and shown by none.
+    aspect = 1.0 if file.format == "jpeg" else part.get_float_attribute("PixelAspectRatio", 1.0)
     aspect = Fraction(aspect).limit_denominator(1000) if 0.01 < aspect < 100 else Fraction(1)
     if orientation.transposed:
         height, width, aspect = width, height, 1 / aspect

@@ -19,7 +19,8 @@ import OpenImageIO as oiio
 
 from vidgan.errors import MediaError
 from vidgan.files import written_beside
-from vidgan.media.color_space import SceneLinear, display_referred
+from vidgan.media.color_space import display_referred
+from vidgan.media.primaries import SceneLinear
 from vidgan.media.read_as import ReadAs
 from vidgan.media.still_colors import to_srgb
 from vidgan.media.still_files import open_still

@@ -1,10 +1,12 @@
 """From the colour tags of a movie to display-referred sRGB, once matrix and range are undone.
 
-transfer                                              primaries    what is done
-bt709 and its kin, sRGB, untagged                     Rec.709      nothing: code values are kept
-the same                                              others       linearised, brought to Rec.709, encoded again
-gamma 2.2, gamma 2.8, linear, smpte428, log           any          linearised, brought to Rec.709, encoded as sRGB
-PQ, HLG                                               any          ACES 2.0 from HDR at 1000 nits to SDR at 100
+    transfer                                              primaries    what is done
+    bt709 and its kin, sRGB, untagged                     Rec.709      nothing: code values are kept
+    the same                                              others       linearised, brought to Rec.709, encoded again
+    gamma 2.2, gamma 2.8, linear, smpte428, log           any          linearised, brought to Rec.709, encoded as sRGB
+    PQ, HLG                                               any          ACES 2.0 from HDR at 1000 nits to SDR at 100
+
+The kin of bt709 are smpte170m, smpte240m, bt2020-10 and bt2020-12, bt1361e and iec61966-2-4.
 """
 
 from __future__ import annotations
@@ -14,7 +16,8 @@ from functools import lru_cache
 import numpy as np
 import PyOpenColorIO as ocio
 
-from vidgan.media.color_space import REC_709, Levels, SceneLinear, builtin_config, cpu_processor, matrix_to_rec_709
+from vidgan.media.color_space import Levels, builtin_config, cpu_processor
+from vidgan.media.primaries import REC_709, SceneLinear, matrix_to_rec_709
 
 # ITU-T H.273, table 2: x, y of red, green, blue and white.
 _D65, _C = (0.3127, 0.3290), (0.310, 0.316)
