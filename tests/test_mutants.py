@@ -74,12 +74,12 @@ MOVIES = {
 # name: pixel format, attributes
 STILLS = {
     "png.png": ("uint8", {}),
-    "png_16_bits.png": ("uint16", {}),
+    "16_bits.png": ("uint16", {}),
     "dpx.dpx": ("uint10", {"oiio:BitsPerSample": 10}),
-    "exr_zip_half.exr": ("half", {"compression": "zip"}),
-    "exr_zip_float.exr": ("float", {"compression": "zip"}),
-    "exr_half.exr": ("half", {"compression": "none"}),
-    "exr_float.exr": ("float", {"compression": "none"}),
+    "zip_half.exr": ("half", {"compression": "zip"}),
+    "zip_float.exr": ("float", {"compression": "zip"}),
+    "half.exr": ("half", {"compression": "none"}),
+    "float.exr": ("float", {"compression": "none"}),
     "tiff.tif": ("uint16", {"compression": "lzw"}),
     "jpeg.jpg": ("uint8", {}),
 }
@@ -115,7 +115,7 @@ def made(tmp_path_factory):
         write_movie(folder / name, *how)
     for name, how in STILLS.items():
         write_picture(folder / name, *how)
-    return [(name, (folder / name).read_bytes()) for name in (*MOVIES, *STILLS)]
+    return [(f"made_{name}", (folder / name).read_bytes()) for name in (*MOVIES, *STILLS)]
 
 
 # Mutators: (bytes, random numbers) -> bytes

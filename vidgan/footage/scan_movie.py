@@ -11,15 +11,12 @@ from pathlib import Path
 from vidgan.config import DataConfig
 from vidgan.errors import MediaError
 from vidgan.footage.folder import relative
-from vidgan.footage.look import SMALL_SIDE, FrameWatcher, content_hash, frame_digest
+from vidgan.footage.look import SMALL_SIDE, FrameWatcher, content_hash
 from vidgan.footage.parts import kept_parts
 from vidgan.footage.shots import Color, Note, Scan, Shot, class_of, note_on
 from vidgan.media.movies import MovieHeader, read_header, read_movie
 from vidgan.media.read_as import ReadAs
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
-
-# Rows of a frame from one that is hashed to the next.
-_HASHED_ROWS = 8
 
 _FRAMES_PER_REPORT = 10
 
@@ -40,7 +37,7 @@ def scan_movie(path: Path, root: Path, data: DataConfig, num_threads: int) -> Ge
         for frame in read_movie(path, read_as=read_as, deinterlace=False, num_threads=num_threads):
             if frame.index == 0:
                 frame.rgb()  # whether its colours can be read
-            watcher.see(frame.small(SMALL_SIDE), frame_digest(frame.stored_rows(_HASHED_ROWS)))
+            watcher.see(frame.small(SMALL_SIDE), frame.digest())
             seconds.append(frame.seconds)
             if frame.index % _FRAMES_PER_REPORT == 0:
                 yield min(1.0, len(seconds) / header.num_frames) if header.num_frames else 0.0

@@ -9,7 +9,7 @@ from pathlib import Path
 from vidgan.config import DataConfig
 from vidgan.errors import MediaError
 from vidgan.footage.folder import relative
-from vidgan.footage.look import FrameWatcher, content_hash, frame_digest, small_still
+from vidgan.footage.look import FrameWatcher, content_hash, small_still
 from vidgan.footage.parts import kept_parts
 from vidgan.footage.shots import Color, Note, Scan, Shot, class_of, note_on
 from vidgan.media.read_as import ReadAs
@@ -40,7 +40,7 @@ def scan_stills(sequence: FrameSequence, root: Path, data: DataConfig) -> Genera
                 starts.append(len(headers))
                 watcher.restart()
             headers[number] = still.header
-            watcher.see(small_still(still.rgb), frame_digest(still.rgb[::8].copy()))
+            watcher.see(small_still(still.rgb), still.digest)
             num_cleaned += still.num_cleaned
             num_cleaned_stills += still.num_cleaned > 0
         yield done / len(sequence.numbers)

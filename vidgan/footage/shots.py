@@ -57,7 +57,7 @@ class Shot(BaseModel):
     """Where the rate varies: when each frame is shown, in seconds from the shot's first frame."""
     start: Exact | None = None
     """Timestamp of the first frame in the movie's own seconds, if any of its frames can be found by its moment: the
-    file has an index, its timestamps ascend, and the shot's lie less than half a frame period from where they should."""
+    file has an index, its timestamps ascend, and those of the shot lie within half a frame period of their moments."""
     height: int
     width: int
     pixel_aspect: Exact
@@ -73,7 +73,7 @@ class Shot(BaseModel):
     split: Literal["train", "holdout"] = "train"
     """Whether it is trained on or set aside for evaluation."""
     content_hash: str
-    """SHA-256 over every eighth row of the frames as decoded: equal for shots that are equal frame for frame."""
+    """SHA-256 over the frames as decoded: equal for shots that are equal frame for frame."""
     scan_seconds: float
     """How long a worker took to decode and look at it; preparing it takes about as long."""
     notes: tuple[str, ...] = ()

@@ -65,8 +65,8 @@ def run_in_workers(
     """Yield (index of a task, its result) as they finish, in any order; begins with the first `next`.
 
     In place of a result there is the `VidganError` that the task raised, or a `WorkerFailure` if its worker died,
-    neither yielded nor returned for `silence_seconds`, needed more than `memory_bytes` (as a rule its share of the
-    machine, but 4 GiB; Linux only), or met a bug of ours, which is logged, too. The other tasks go on.
+    neither yielded nor returned for `silence_seconds`, needed more than `memory_bytes` (its share of the machine
+    and at least 4 GiB if not stated; Linux only), or met a bug of ours, which is logged, too. The other tasks go on.
 
     Workers see the folder, the environment and the `sys.path` that their caller has at the call. If this generator
     is closed or interrupted, busy workers are killed; idle ones wait for the next call. Raises `VidganError` if
@@ -122,8 +122,7 @@ class _Worker:
                 stdout=subprocess.DEVNULL,  # whatever libraries print there
                 stderr=subprocess.PIPE,  # until it is ready
             )
-        self.end = weakref.finalize(self, _end, self.process, self.connection, os.getpid())
-        self.owner = os.getpid()
+        self.end = weakref.finalize(self, _end, self.process, self.connection)
         self.fresh = True
         self.ready = False
         self.index = -1
@@ -152,7 +151,6 @@ class _Worker:
             return "bug", (f"unexpected {type(error).__name__}: {error}", traceback.format_exc())
         if kind == "ready":
             self.ready, self.fresh, self.silent_seconds = True, False, 0.0
-            self.process.stderr.close()
         return kind, content
 
     def last_words(self) -> str:
@@ -168,11 +166,11 @@ _resting: list[_Worker] = []
 
 
 def _hire() -> _Worker:
-    """A resting worker, or else a new one."""
+    """A resting worker, or else a new one. In a fork, `poll` finds that those at rest are somebody else's."""
     while _resting:
         with contextlib.suppress(IndexError):  # another thread was faster
             worker = _resting.pop()
-            if worker.owner == os.getpid() and worker.process.poll() is None:
+            if worker.process.poll() is None:
                 return worker
             worker.end()
     try:
@@ -181,13 +179,10 @@ def _hire() -> _Worker:
         raise VidganError(f"worker processes cannot be started: {error}") from None
 
 
-def _end(process: subprocess.Popen, connection: Connection, owner: int) -> None:
-    """Kill and bury a worker, but in a fork of its parent only let go of it."""
+def _end(process: subprocess.Popen, connection: Connection) -> None:
+    """Kill and bury a worker. In a fork, `kill` finds that it is somebody else's and leaves it alone."""
     connection.close()
     process.stderr.close()
-    if os.getpid() != owner:
-        process.returncode = 0
-        return
     process.kill()
     with contextlib.suppress(subprocess.TimeoutExpired):  # it hangs in the kernel, on a disk that does not answer
         process.wait(5)

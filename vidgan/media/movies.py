@@ -19,6 +19,7 @@ from vidgan.errors import MediaError
 from vidgan.media.color import ColorTags, RgbDecoder, color_tags, matrix_for_decoding
 from vidgan.media.decoding import DecodingError, can_seek, decoded, moving_pictures, open_movie, sought
 from vidgan.media.deinterlace import deinterlaced
+from vidgan.media.digest import digest, stored_planes
 from vidgan.media.orientation import Orientation
 from vidgan.media.read_as import ReadAs
 
@@ -85,13 +86,9 @@ class MovieFrame:
         with self._errors_in_words():
             return self._decoder.small(self._frame, width, height)
 
-    def stored_rows(self, step: int) -> np.ndarray:
-        """uint8 [rows, bytes]: every `step`th row of the first plane (luma, or packed colours) as decoded."""
-        form, plane = self._frame.format, self._frame.planes[0]
-        sample_bytes = 1 if form.components[0].bits <= 8 else 2
-        pixel_bytes = sample_bytes if form.is_planar else form.padded_bits_per_pixel // 8
-        rows = np.frombuffer(plane, np.uint8).reshape(-1, plane.line_size)[: self._frame.height]
-        return np.ascontiguousarray(rows[::step, : max(1, pixel_bytes * self._frame.width)])
+    def digest(self) -> bytes:
+        """16 bytes, equal for frames whose decoded numbers are all equal."""
+        return digest(stored_planes(self._frame))
 
     @contextmanager
     def _errors_in_words(self) -> Iterator[None]:

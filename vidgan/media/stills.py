@@ -6,7 +6,6 @@ display-referred sRGB (`color_space`), laid over the background where they are t
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from fractions import Fraction
@@ -20,6 +19,7 @@ import OpenImageIO as oiio
 from vidgan.errors import MediaError
 from vidgan.files import written_beside
 from vidgan.media.color_space import display_referred
+from vidgan.media.digest import digest
 from vidgan.media.primaries import SceneLinear
 from vidgan.media.read_as import ReadAs
 from vidgan.media.still_colors import to_srgb
@@ -43,11 +43,8 @@ class Still:
     header: StillHeader
     num_cleaned: int
     """Pixels that held NaN, infinity or absurd values; see `read_still`."""
-
-    @property
-    def digest(self) -> bytes:
-        """16 bytes that differ between different pictures."""
-        return hashlib.blake2b(self.rgb, digest_size=16).digest()
+    digest: bytes
+    """16 bytes, equal for stills whose numbers are all equal, before cleaning, colour and turning."""
 
 
 def read_still_header(path: str | Path, read_as: ReadAs = ReadAs()) -> StillHeader:
@@ -81,14 +78,14 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
         pixels = file.pixels(plan.layer.part, [*plan.layer.color, *alpha_channels], form)
         if file.format == "exr":
             pixels = _in_display_window(pixels, file.parts[plan.layer.part])
-    num_cleaned = 0
+    num_cleaned, stored = 0, digest([pixels])
     if pixels.dtype == np.float32:
         pixels, num_cleaned = _cleaned(pixels)
     colors, alpha = (pixels[..., :-1], pixels[..., -1:]) if alpha_channels else (pixels, None)
     if alpha is not None and file.format in ("tga", "bmp") and not alpha.any():
         alpha = None  # 32-bit files of programs that leave the fourth byte at 0
     rgb = _display_referred(np.broadcast_to(colors, (*colors.shape[:2], 3)), alpha, plan, read_as)
-    return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned)
+    return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned, stored)
 
 
 def _in_display_window(pixels: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
