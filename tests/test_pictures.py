@@ -122,6 +122,12 @@ def test_timestamps_that_start_again_are_counted_and_not_sought(footage):
     assert found == [whole[last.first + 3]]
 
 
+def test_a_movie_without_timestamps_has_the_rate_that_its_codec_states(footage):
+    write_barcodes(footage.path("a.264"), "libx264", rate=Fraction(24000, 1001))
+    (shot,) = scan_footage(footage.root, EVERYTHING).shots
+    assert (shot.rate, shot.start) == (Fraction(24000, 1001), None)
+
+
 def test_interlaced_frames_are_made_whole_one_for_one(footage):
     """Rows of two moments: the upper field is frame k's, the lower one that of half a frame later."""
     path = footage.path("a.mp4")

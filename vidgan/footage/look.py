@@ -32,12 +32,16 @@ _DETECTORS = {
     "hash": lambda threshold: HashDetector(threshold=threshold or 0.35, min_scene_len=1),
 }
 
-# Of the bits of two perceptual hashes, the share that differs between pictures of different shots. Measured: 0.34 to
-# 0.56 at the cuts of an edited concert, below 0.17 where its codec jumps.
-_DIFFERENT = 0.25
+# Pictures of different shots differ in this share of the bits of their perceptual hashes (measured: 0.34 to 0.56 at the
+# cuts of an edited concert, below 0.17 where its codec jumps), or, for flat pictures whose hashes say little, by this
+# many levels of 255 on average after the one is made as bright as the other.
+_DIFFERENT_BITS, _DIFFERENT_LEVELS = 0.25, 24
 
 # Frames after a cut, and before it, at which the pictures must still differ; longer than a flash.
 _SETTLED = 3
+
+# Frames of which a picture is kept: a detector may tell of a cut some frames later.
+_REMEMBERED = 16
 
 # A cut sooner after another is a part of it, such as the two ends of a whip pan or of a damaged frame.
 _SHORTEST_SHOT = 8
@@ -71,17 +75,34 @@ class Looks:
     """16 bytes a frame, see `vidgan.media.digest`."""
 
 
+@dataclass(frozen=True)
+class _Memory:
+    """What is kept of a frame for as long as a cut may be found near it."""
+
+    bits: np.ndarray
+    """bool [8, 8], the perceptual hash."""
+    tiny: np.ndarray
+    """float [16, 16, 3]."""
+
+    def differs(self, other: _Memory) -> bool:
+        if np.count_nonzero(self.bits != other.bits) >= _DIFFERENT_BITS * self.bits.size:
+            return True
+        gain = (self.tiny * other.tiny).sum() / max((self.tiny * self.tiny).sum(), 1.0)
+        return np.abs(gain * self.tiny - other.tiny).mean() >= _DIFFERENT_LEVELS
+
+
 class FrameWatcher:
-    """Looks at the frames of a source in their order; keeps about 30 bytes of each."""
+    """Looks at the frames of a source in their order; keeps 18 bytes of each."""
 
     def __init__(self, *, cuts: str, cut_threshold: float | None) -> None:
         """`cuts` is a detector's name or "none"; `cut_threshold` its threshold, None for the usual one."""
         self._new_detector = (lambda: None) if cuts == "none" else lambda: _DETECTORS[cuts](cut_threshold)
         self._detector = self._new_detector()
+        self._start = 0
+        self._cuts: list[int] = []
         self._candidates: list[int] = []
-        self._starts = [0]
-        self._digests, self._hashes = bytearray(), bytearray()
-        self._is_black, self._is_frozen = bytearray(), bytearray()
+        self._recent: dict[int, _Memory] = {}
+        self._digests, self._is_black, self._is_frozen = bytearray(), bytearray(), bytearray()
         self._last: np.ndarray | None = None
 
     @property
@@ -94,52 +115,49 @@ class FrameWatcher:
         position = self.num_frames
         luma = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         self._is_black.append(int(np.count_nonzero(luma >= _LIT_LEVEL) <= _LIT_SHARE * luma.size))
-        self._is_frozen.append(int(position > self._starts[-1] and _is_held(small, self._last)))
+        self._is_frozen.append(int(position > self._start and _is_held(small, self._last)))
         self._digests += digest
         self._last = small
         if self._detector is not None:
-            self._hashes += np.packbits(HashDetector.hash_frame(small, 8, 2)).tobytes()
-            self._believe_later(self._detector.process_frame(FrameTimecode(position, _NOMINAL_RATE), small))
+            tiny = cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32)
+            self._recent[position] = _Memory(HashDetector.hash_frame(small, 8, 2), tiny)
+            self._recent.pop(position - _REMEMBERED, None)
+            self._consider(self._detector.process_frame(FrameTimecode(position, _NOMINAL_RATE), small))
 
     def restart(self) -> None:
         """What comes next does not follow: a frame is missing, or pictures have another size."""
         self._finish()
-        self._starts.append(self.num_frames)
+        self._start = self.num_frames
 
     def result(self) -> Looks:
         """What was seen; call it once, at the end."""
         self._finish()
-        cuts: list[int] = []
-        for cut in sorted(set(self._candidates)):
-            start = max([*cuts, *(start for start in self._starts if start <= cut)])
-            if cut - start >= _SHORTEST_SHOT and self._differs_around(cut):
-                cuts.append(cut)
         return Looks(
-            cuts=tuple(cuts),
+            cuts=tuple(self._cuts),
             black=_stretches(self._is_black, whole_source=True),
             frozen=_stretches(self._is_frozen),
             digests=bytes(self._digests),
         )
 
+    def _consider(self, cuts: list[FrameTimecode], *, at_end: bool = False) -> None:
+        """Believe or dismiss the candidates that have settled, at the end all of them."""
+        self._candidates = sorted({*self._candidates, *(cut.frame_num for cut in cuts)})
+        last = self.num_frames - 1
+        while self._candidates and (at_end or self._candidates[0] + _SETTLED <= last):
+            cut = self._candidates.pop(0)
+            pairs = ((cut - 1, min(cut + _SETTLED, last)), (max(cut - 1 - _SETTLED, self._start), cut))
+            shot_start = max([self._start, *self._cuts[-1:]])
+            if cut - shot_start >= _SHORTEST_SHOT and all(
+                before in self._recent and self._recent[before].differs(self._recent[after]) for before, after in pairs
+            ):
+                self._cuts.append(cut)
+
     def _finish(self) -> None:
-        if self._detector is not None and self.num_frames:
-            self._believe_later(self._detector.post_process(FrameTimecode(self.num_frames - 1, _NOMINAL_RATE)))
+        if self._detector is not None and self.num_frames > self._start:
+            timecode = FrameTimecode(self.num_frames - 1, _NOMINAL_RATE)
+            self._consider(self._detector.post_process(timecode), at_end=True)
         self._detector = self._new_detector()
-
-    def _believe_later(self, cuts: list[FrameTimecode]) -> None:
-        self._candidates += [cut.frame_num for cut in cuts]
-
-    def _differs_around(self, cut: int) -> bool:
-        """Whether the frames next to a cut differ from those a little way on its other side."""
-        start = max(start for start in self._starts if start <= cut)
-        stop = min([self.num_frames, *(start for start in self._starts if start > cut)])
-        pairs = ((cut - 1, min(cut + _SETTLED, stop - 1)), (max(cut - 1 - _SETTLED, start), cut))
-        return all(self._difference(before, after) >= _DIFFERENT for before, after in pairs)
-
-    def _difference(self, one: int, other: int) -> float:
-        """Share of the bits of two frames' perceptual hashes that differ."""
-        first, second = (int.from_bytes(self._hashes[8 * index : 8 * index + 8]) for index in (one, other))
-        return (first ^ second).bit_count() / 64
+        self._recent.clear()
 
 
 def _is_held(small: np.ndarray, last: np.ndarray) -> bool:

@@ -28,7 +28,7 @@ from vidgan.media.sequences import (
     is_pattern,
     write_frame_sequence,
 )
-from vidgan.media.stills import STILL_SUFFIXES, read_still, write_gif
+from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, read_still, write_gif
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 
@@ -115,7 +115,7 @@ def _output_kind(output: Path) -> str:
         return "gif"
     if is_pattern(output) or not suffix or output.is_dir():
         return "stills"
-    if suffix in STILL_SUFFIXES:
+    if suffix in WRITTEN_STILL_SUFFIXES:
         raise RequestError(f"{output}: many frames do not fit one still; give {output.stem}.####{suffix} or a folder")
     raise RequestError(
         f"{output}: {suffix} is not a format we write (expected .mp4, .mkv, .gif, a pattern such as "
@@ -142,7 +142,7 @@ def _only_sequence(folder: Path) -> FrameSequence:
     visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
     sequences, _ = find_sequences(visible)
     if not sequences:
-        raise RequestError(f"{folder}: holds no PNG or JPEG frames")
+        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
     if len(sequences) > 1:
         names = ", ".join(sequence.pattern for sequence in sequences[:4])
         raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")

@@ -1,0 +1,113 @@
+"""Preparing survives what happens at night: kill -9, a full disk, a moved folder, a crash of one worker."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from test_pictures import write_barcodes
+
+from vidgan.config import DataConfig
+from vidgan.footage.prepare import prepare_footage
+from vidgan.footage.scan import scan_footage
+from vidgan.footage.select import select_shots
+
+DATA = DataConfig(height=24, width=56, num_frames=4, leave_out=(), cuts="none", holdout=0)
+
+PREPARE = """
+import sys
+from test_prepare import DATA, prepare
+if len(sys.argv) > 2:
+    import resource, signal
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # a write beyond the limit fails as on a full disk
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), int(sys.argv[2])))
+from vidgan.errors import VidganError
+try:
+    prepare(sys.argv[1], lambda done, total: print(done, flush=True))
+except VidganError as error:
+    print(error)
+"""
+
+
+def prepare(root, progress=None):
+    return prepare_footage(select_shots(scan_footage(root, DATA), DATA), DATA, progress=progress)
+
+
+def start(root, *arguments):
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path])}
+    command = [sys.executable, "-c", PREPARE, str(root), *map(str, arguments)]
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, text=True)
+
+
+@pytest.fixture
+def movies(footage):
+    """Four movies of 75 frames."""
+    for name in "abcd":
+        write_barcodes(footage.path(f"{name}.mp4"), "libx264", options={"crf": str(18 + ord(name) % 4)})
+    return footage
+
+
+def finished(cache):
+    return {path.name: np.load(path) for path in (cache / "frames").glob("[!.]*.npy")}
+
+
+def test_killed_at_any_moment_it_leaves_whole_shots_alone_and_goes_on(movies, cache, monkeypatch, tmp_path):
+    monkeypatch.setenv("VIDGAN_CACHE", str(tmp_path / "undisturbed"))
+    prepare(movies.root)
+    expected = finished(tmp_path / "undisturbed")
+    assert len(expected) == 4
+    monkeypatch.setenv("VIDGAN_CACHE", str(cache))
+    for num_frames in (20, 200):
+        process = start(movies.root)
+        while int(process.stdout.readline() or 300) < num_frames:
+            pass
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        process.stdout.close()
+        for name, frames in finished(cache).items():
+            assert (frames == expected[name]).all()
+    time.sleep(1.5)  # workers notice that they are orphans
+    assert len(finished(cache)) < 4 or not list((cache / "frames").glob(".*"))
+    prepare(movies.root)
+    assert {name: frames.tobytes() for name, frames in finished(cache).items()} == {
+        name: frames.tobytes() for name, frames in expected.items()
+    }
+    assert not list((cache / "frames").glob(".*"))
+
+
+def test_a_disk_that_fills_up_stops_it_with_a_clear_line_and_loses_nothing(movies, cache):
+    scan_footage(movies.root, DATA)
+    process = start(movies.root, 75 * 24 * 56 * 3 // 2)  # half a shot fits
+    output, _ = process.communicate(timeout=60)
+    assert f"{cache / 'frames'}: prepared frames cannot be written (File too large)" in output
+    assert "Traceback" not in output
+    assert list((cache / "frames").iterdir()) == []
+    assert prepare(movies.root).num_frames_total == 300
+
+
+def test_a_folder_that_was_moved_is_not_prepared_again(movies):
+    first = prepare(movies.root)
+    moved = movies.root.rename(movies.root.with_name("moved"))
+    again = prepare(moved, lambda done, total: pytest.fail("frames were made again"))
+    assert again.manifest_hash == first.manifest_hash
+
+
+def test_what_is_prepared_side_by_side_is_what_is_prepared_alone(movies, in_this_process, cache, tmp_path, monkeypatch):
+    alone = prepare(movies.root).frames
+    monkeypatch.undo()
+    monkeypatch.setenv("VIDGAN_CACHE", str(tmp_path / "other"))
+    together = prepare(movies.root).frames
+    assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+def test_shots_of_one_movie_are_prepared_from_where_they_begin(footage):
+    times = [*range(30), *range(60, 75), *range(100, 130)]
+    write_barcodes(footage.path("a.mkv"), "libx264", times=times)
+    prepared = prepare(footage.root)
+    assert [len(frames) for frames in prepared.frames] == [30, 15, 30]
+    whole = prepare_footage(select_shots(scan_footage(footage.root, DATA), DATA), DATA)
+    assert whole.manifest_hash == prepared.manifest_hash
