@@ -3,9 +3,9 @@
 python tools/bench_loader.py
 
 Three comparisons: clips from the prepared cache against a bare copy of the same bytes; clips straight from 1080p movies
-against torchcodec and OpenCV; a scan against `ffmpeg -f null`. The sides take turns at the same clips. Time is the CPU's,
-of all threads and child processes together: rates are those of one core, and other programs on the machine count as
-little as they can. A ratio is the median of the turns' ratios; above 1, vidgan is the faster.
+against torchcodec and OpenCV; a scan against `ffmpeg -f null`. The sides take turns at the same clips. Time is the
+processor's, of all threads and child processes together: rates are those of one core, and other programs on the machine
+count as little as they can. A ratio is the median of the turns' ratios; above 1, vidgan is the faster.
 
 Each frame of the movies carries its index in black and white squares, which is read from every picture of every side.
 """

@@ -13,26 +13,30 @@ def kept_parts(runs: list[range], looks: Looks, data: DataConfig) -> tuple[list[
 
         runs [0, 60)   cut at 40   black [0, 12)   -> [12, 40), [40, 60)
     """
-    stretches = {"black": looks.black, "frozen": looks.frozen}
-    out = {index for kind, found in stretches.items() if kind in data.leave_out for part in found for index in part}
+    black = {index for stretch in looks.black for index in stretch} if "black" in data.leave_out else set()
+    frozen = {index for stretch in looks.frozen for index in stretch} if "frozen" in data.leave_out else set()
     parts: list[range] = []
     for run in runs:
         for index in run:
-            if index in out:
+            if index in black or index in frozen:
                 continue
             follows = bool(parts) and parts[-1].stop == index and index != run.start and index not in looks.cuts
             if follows:
                 parts[-1] = range(parts[-1].start, index + 1)
             else:
                 parts.append(range(index, index + 1))
-    reasons = [
-        f"{sum(map(len, found))} frames are {kind} ({_first_few(found)}), left out"
-        for kind, found in stretches.items()
-        if found and kind in data.leave_out
-    ]
+    left_out = {"black": black, "frozen": frozen - black}
+    reasons = [f"{len(out)} frames are {kind} ({_in_words(out)}), left out" for kind, out in left_out.items() if out]
     return parts, reasons
 
 
-def _first_few(stretches: list[range]) -> str:
-    few = ", ".join(f"{stretch.start} to {stretch.stop - 1}" for stretch in stretches[:3])
+def _in_words(indices: set[int]) -> str:
+    """The first few stretches of frames: "0 to 20, 50 to 77, 90 to 101, ..."."""
+    stretches: list[list[int]] = []
+    for index in sorted(indices):
+        if stretches and stretches[-1][1] == index - 1:
+            stretches[-1][1] = index
+        else:
+            stretches.append([index, index])
+    few = ", ".join(f"{first} to {last}" for first, last in stretches[:3])
     return f"{few}, ..." if len(stretches) > 3 else few

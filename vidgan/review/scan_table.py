@@ -66,7 +66,7 @@ def scan_table(scan: Scan) -> Table:
     """A row for each shot, then what is worth knowing of it."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     table.add_column("shot", overflow="fold")
-    for name in ("first", "frames", "of (header)", "rate", "size", "pixel", "seconds", "bits"):
+    for name in ("first", "frames", "of", "rate", "size", "pixel", "seconds", "bits"):
         table.add_column(name, justify="right", no_wrap=True)
     for name in ("codec", "colour", "class", "split"):
         table.add_column(name, no_wrap=True)
@@ -78,7 +78,7 @@ def scan_table(scan: Scan) -> Table:
 
 def shot_facts(shot: Shot) -> tuple[str, ...]:
     """First frame, frames, frames of the source, rate, size, pixel, seconds, bits, codec, colour, class, split."""
-    claimed = "" if shot.source_frames_header is None else f" ({shot.source_frames_header})"
+    claimed = "" if shot.source_frames_header is None else f" (header {shot.source_frames_header})"
     rate = "varies" if shot.timestamps is not None else str(shot.rate or "none")
     return (
         str(shot.first),
