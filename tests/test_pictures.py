@@ -33,11 +33,22 @@ def index_of(picture):
     return sum(1 << bit for bit in range(NUM_BITS) if columns[bit] > 128)
 
 
-def write_barcodes(path, encoder, *, times=None, rate=25, options=None, pix_fmt="yuv420p", max_b_frames=2, gop=30):
+def write_barcodes(
+    path,
+    encoder,
+    *,
+    times=None,
+    rate=25,
+    options=None,
+    pix_fmt="yuv420p",
+    max_b_frames=2,
+    gop=30,
+    container_options=None,
+):
     """75 barcodes; `times` in frame periods, such as 0 1 3 for a rate that varies."""
     if encoder not in av.codecs_available:
         pytest.skip(f"this PyAV has no {encoder}")
-    with av.open(path, "w") as out:
+    with av.open(path, "w", container_options=container_options or {}) as out:
         stream = out.add_stream(encoder, rate=rate, options=options or {})
         stream.pix_fmt, stream.height, stream.width = pix_fmt, 48, NUM_BITS * BLOCK
         stream.codec_context.gop_size, stream.codec_context.max_b_frames = gop, max_b_frames
@@ -126,6 +137,35 @@ def test_a_movie_without_timestamps_has_the_rate_that_its_codec_states(footage):
     write_barcodes(footage.path("a.264"), "libx264", rate=Fraction(24000, 1001))
     (shot,) = scan_footage(footage.root, EVERYTHING).shots
     assert (shot.rate, shot.start) == (Fraction(24000, 1001), None)
+
+
+def test_of_several_video_streams_the_main_one_is_read_and_the_scan_says_so(footage):
+    with av.open(footage.path("a.mkv"), "w") as out:
+        streams = [out.add_stream("ffv1", rate=25) for _ in range(2)]
+        for stream, scale in zip(streams, (1, 2), strict=True):
+            stream.pix_fmt, stream.height, stream.width = "yuv420p", 48 * scale, NUM_BITS * BLOCK * scale
+        for index in range(10):
+            for stream, scale, shown in zip(streams, (1, 2), (99, index), strict=True):
+                picture = barcode(shown).repeat(scale, 0).repeat(scale, 1)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24").reformat(format="yuv420p")
+                frame.pts, frame.time_base = index, Fraction(1, 25)
+                out.mux(stream.encode(frame))
+        for stream in streams:
+            out.mux(stream.encode(None))
+    (shot,) = scan_footage(footage.root, EVERYTHING).shots
+    assert (shot.width, shot.num_frames) == (2 * NUM_BITS * BLOCK, 10)
+    assert "has 2 video streams, the main one is read" in shot.notes
+    found = [index_of(picture[::2, ::2]) for _, picture in read_pictures(footage.root, shot, [0, 7], EVERYTHING)]
+    assert found == [0, 7]
+
+
+def test_an_encrypted_movie_is_called_so(footage):
+    key = "76a6c65c5ea762046bd749a2e632ccbb"
+    path = footage.path("a.mp4")
+    options = {"encryption_scheme": "cenc-aes-ctr", "encryption_key": key, "encryption_kid": key}
+    write_barcodes(path, "libx264", container_options=options)
+    (note,) = scan_footage(footage.root, EVERYTHING).notes
+    assert note.reason.startswith("is encrypted")
 
 
 def test_interlaced_frames_are_made_whole_one_for_one(footage):

@@ -241,8 +241,9 @@ def test_another_exposure_makes_other_frames_of_scene_linear_stills(footage):
         out.open(str(path), spec)
         out.write_image(np.full((8, 8, 3), 0.05 * (number + 1), np.float32))
         out.close()
-    darker, brighter = DataConfig(rate=24, num_frames=4, holdout=0), DataConfig(
-        rate=24, num_frames=4, holdout=0, exposure=1
+    darker, brighter = (
+        DataConfig(rate=24, num_frames=4, holdout=0),
+        DataConfig(rate=24, num_frames=4, holdout=0, exposure=1),
     )
     frames = [
         prepare_footage(select_shots(scan_footage(footage.root, data), data), data).frames[0][:, 0, 0, 0].tolist()

@@ -66,6 +66,13 @@ def open_movie(path: Path, num_threads: int = 0) -> Iterator[tuple[av.container.
         yield container, stream
 
 
+def is_encrypted(path: Path) -> bool:
+    """Whether the first packet of a movie needs a key."""
+    with open_movie(path) as (container, stream):
+        packet = next(container.demux(stream), None)
+        return packet is not None and packet.has_sidedata("encryption_info")
+
+
 def moving_pictures(container: av.container.InputContainer) -> list[av.VideoStream]:
     """Video streams; the cover art of a song is not one."""
     return [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]

@@ -17,7 +17,7 @@ import numpy as np
 
 from vidgan.errors import MediaError
 from vidgan.media.color import ColorTags, RgbDecoder, color_tags, matrix_for_decoding
-from vidgan.media.decoding import DecodingError, can_seek, decoded, moving_pictures, open_movie, sought
+from vidgan.media.decoding import DecodingError, can_seek, decoded, is_encrypted, moving_pictures, open_movie, sought
 from vidgan.media.deinterlace import deinterlaced
 from vidgan.media.digest import digest, stored_planes
 from vidgan.media.orientation import Orientation
@@ -111,6 +111,8 @@ def read_header(path: str | Path) -> MovieHeader:
         try:
             frame = next(decoded(container.decode(stream)), None)
         except DecodingError as error:
+            if is_encrypted(path):
+                raise MediaError(f"{path}: is encrypted; ask whoever made it for a copy that is not") from None
             raise MediaError(f"{path}: decoding fails at the first frame: {error}") from None
         if frame is None:
             raise MediaError(f"{path}: holds no frames")
