@@ -1,5 +1,6 @@
 """Any frame of any shot: reading from the middle gives what counting from the start gives, in every kind of file."""
 
+import gc
 from fractions import Fraction
 
 import av
@@ -157,6 +158,19 @@ def test_of_several_video_streams_the_main_one_is_read_and_the_scan_says_so(foot
     assert "has 2 video streams, the main one is read" in shot.notes
     found = [index_of(picture[::2, ::2]) for _, picture in read_pictures(footage.root, shot, [0, 7], EVERYTHING)]
     assert found == [0, 7]
+
+
+def test_frames_are_freed_when_they_have_been_read(footage):
+    """PyAV's frames hold themselves once their side data was asked for; a 4K movie would fill the memory."""
+    write_barcodes(footage.path("a.mp4"), "libx264")
+    gc.collect()
+    gc.disable()
+    try:
+        for frame in read_movie(footage.path("a.mp4")):
+            frame.rgb()
+        assert sum(type(thing) is av.VideoFrame for thing in gc.get_objects()) <= 2
+    finally:
+        gc.enable()
 
 
 def test_an_encrypted_movie_is_called_so(footage):

@@ -206,6 +206,16 @@ def test_blending_mixes_the_two_frames_next_to_a_moment():
     assert blends == (0, Fraction(1, 2), 0, Fraction(1, 2), 0, 0)
 
 
+def test_a_slide_show_or_a_rate_that_lies_low_is_refused_before_it_fills_the_memory(footage):
+    footage.movie("a.mkv", 20, rate=24)
+    footage.movie("b.mkv", [0, 100, 200, 50], rate=Fraction(1, 512))
+    data = DataConfig(num_frames=4, leave_out=(), holdout=0)
+    selection = select_shots(scan_footage(footage.root, data), data)
+    assert [(note.source, note.reason) for note in selection.notes] == [
+        ("b.mkv", "its frames are 512 seconds apart: a slide show, or its header is damaged")
+    ]
+
+
 def test_a_blended_shot_holds_the_mixed_levels(footage):
     footage.movie("a.mkv", [0, 100, 200, 50], rate=25)
     data = DataConfig(height=8, width=8, num_frames=4, rate=50, other_rates="blend", leave_out=(), holdout=0)

@@ -46,7 +46,7 @@ def scan_movie(path: Path, root: Path, data: DataConfig, num_threads: int) -> Ge
     if not seconds:
         return Scan(shots=(), notes=tuple(notes))
     rate = rate_from_timestamps(seconds, header.rate)
-    missing = 0 if rate is None else num_frames_missing_at_end(seconds, rate, header.seconds)
+    missing = num_frames_missing_at_end(seconds, rate, header.seconds)
     if missing and not notes:
         reason = f"its end is missing: about {missing} more frames were promised after {len(seconds)}"
         notes.append(Note(source=source, reason=reason))

@@ -16,6 +16,9 @@ from vidgan.footage.shots import Note, Scan, Shot
 # A picture enlarged more than this is worth a note: the networks would learn softness that no camera made.
 NOTED_ENLARGEMENT = 2
 
+# A movie whose frames would stand for more frames of the run than this is a slide show, or lies about its rate.
+MOST_REPEATS = 100
+
 
 @dataclass(frozen=True)
 class SelectedShot:
@@ -116,6 +119,9 @@ def use_shot(shot: Shot, rate: Fraction | None, data: DataConfig) -> SelectedSho
                 return f"its rate {its_rate} (mean {float(shot.num_frames / shot.seconds):.2f} frames/s): set data.rate"
             if data.other_rates == "refuse":
                 return f"its rate {its_rate}, the run's is {rate} (data.other_rates is refuse)"
+            if shot.seconds * rate > MOST_REPEATS * shot.num_frames:
+                apart = float(shot.seconds / shot.num_frames)
+                return f"its frames are {apart:.3g} seconds apart: a slide show, or its header is damaged"
             before = "a variable rate" if shot.rate is None else str(shot.rate)
             about.append(f"resampled from {before} to {rate} frames/s")
             times = shot.timestamps or [index / shot.rate for index in range(shot.num_frames)]

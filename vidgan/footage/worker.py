@@ -12,6 +12,7 @@ It imports what its tasks need and nothing else, and ends by itself when its par
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import pickle
 import resource
@@ -49,6 +50,7 @@ def main(socket: int, parent: int) -> None:
                 connection.send(("ready", None))
             elif kind == "task":
                 _work(content, connection.send)
+                gc.collect(1)  # PyAV's frames hold themselves, and may be megabytes large
 
 
 def _listen(connection: Connection, inbox: SimpleQueue, parent: int) -> None:

@@ -65,6 +65,7 @@ class MovieFrame:
     _path: Path
     _frame: av.VideoFrame
     _decoder: RgbDecoder
+    _orientation: Orientation
 
     def rgb(self) -> np.ndarray:
         """uint8 [H, W, 3] 0..255, display-referred Rec.709, full range, turned as it is to be shown.
@@ -72,9 +73,7 @@ class MovieFrame:
         Raises `MediaError` if the colours cannot be converted.
         """
         with self._errors_in_words():
-            return np.require(
-                Orientation.of(self._frame).shown(self._decoder.rgb(self._frame)), requirements=["C", "W"]
-            )
+            return np.require(self._orientation.shown(self._decoder.rgb(self._frame)), requirements=["C", "W"])
 
     def small(self, longer_side: int) -> np.ndarray:
         """uint8 [h, w, 3] in the order blue, green, red, as stored, about `longer_side` long: to look at, quickly.
@@ -143,7 +142,12 @@ def read_header(path: str | Path) -> MovieHeader:
 
 
 def _claimed_seconds(container: av.container.InputContainer, stream: av.VideoStream) -> Fraction | None:
-    """Of the stream, or of a file that holds nothing else; there counted from 0, wherever the first frame lies."""
+    """Of the stream, or of a file that holds nothing else; there counted from 0, wherever the first frame lies.
+
+    FFmpeg corrects the duration of an AVI that was cut off to what is there; its number of frames it leaves alone.
+    """
+    if container.format.name == "avi" and stream.frames and stream.average_rate:
+        return stream.frames / stream.average_rate
     if stream.duration is not None:
         return stream.duration * stream.time_base
     if container.duration is None or len(container.streams) > 1:
@@ -185,14 +189,16 @@ def read_movie(
         if frames is None:
             frames, first = decoded(container.decode(stream)), 0
             frames = deinterlaced(frames) if deinterlace else frames
-        index = first - 1
+        index, orientation = first - 1, None
         try:
             for index, frame in enumerate(frames, start=first):
                 if stop is not None and index >= stop:
                     return
                 if index >= start:
+                    # Once a movie: a frame that is asked for its side data is not freed before Python's collector runs.
+                    orientation = orientation or Orientation.of(frame)
                     seconds = None if frame.pts is None else frame.pts * frame.time_base
-                    yield MovieFrame(index, seconds, path, frame, decoder)
+                    yield MovieFrame(index, seconds, path, frame, decoder, orientation)
         except DecodingError as error:
             after = f"after frame {index}" if index >= 0 else "at the first frame"
             raise MediaError(f"{path}: decoding fails {after}: {error}") from None

@@ -64,7 +64,7 @@ class StillFile:
             raise MediaError(f"{self.path}: does not fit into memory; lower its resolution") from None
         error = self._file.geterror()
         if found is None or error:
-            raise MediaError(f"{self.path}: is damaged or cut off ({_one_line(error)}); copy it again")
+            raise MediaError(f"{self.path}: is damaged or cut off ({_one_line(error, self.path)}); copy it again")
         header = self.parts[part]
         found = found.reshape(header.height, header.width, stop - first)
         wanted = [channel - first for channel in channels]
@@ -89,7 +89,7 @@ def open_still(path: Path) -> Iterator[StillFile]:
     try:
         file = oiio.ImageInput.open(str(path), settings)
         if file is None:
-            error = _one_line(oiio.geterror())
+            error = _one_line(oiio.geterror(), path)
             if "Subsampled" in error:
                 raise MediaError(f"{path}: holds luminance and chroma (Y, RY, BY); convert it to RGB")
             raise MediaError(
@@ -111,5 +111,8 @@ def _set_up() -> None:
     oiio.attribute("limits:channels", _MOST_CHANNELS)
 
 
-def _one_line(error: str) -> str:
+def _one_line(error: str, path: Path) -> str:
+    """Without the path, which is long and named before."""
+    for quoted in (f' ("{path}")', f" ({path})", f'"{path}" ', f"{path}: "):
+        error = error.replace(quoted, "")
     return " ".join(error.split())[:160] or "no reason given"

@@ -82,13 +82,21 @@ def split_at_gaps(seconds: Sequence[Fraction | None], rate: Fraction | None) -> 
 
 
 def num_frames_missing_at_end(
-    seconds: Sequence[Fraction | None], rate: Fraction, header_seconds: Fraction | None
+    seconds: Sequence[Fraction | None], rate: Fraction | None, header_seconds: Fraction | None
 ) -> int:
     """Frames that the header's duration promises after the last one; 0 if it keeps its word within two frames.
+
+    Where the rate varies (None), their mean rate counts, and the last may stand for as long as any other.
 
     FFmpeg ends a movie whose file was cut off as if nothing were missing: this is how one is told.
     """
     if not seconds or None in seconds or header_seconds is None:
         return 0
-    promised = round((seconds[0] + header_seconds - seconds[-1]) * rate) - 1
+    rest = seconds[0] + header_seconds - seconds[-1]
+    if rate is None:
+        longest = max((later - earlier for earlier, later in pairwise(seconds)), default=LONGEST_HELD)
+        if len(seconds) < 2 or seconds[-1] <= seconds[0] or rest <= longest:
+            return 0
+        rate = (len(seconds) - 1) / (seconds[-1] - seconds[0])
+    promised = round(rest * rate) - 1
     return promised if promised > 2 else 0

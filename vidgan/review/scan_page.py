@@ -21,7 +21,7 @@ ul { list-style: none; padding: 0; display: grid; gap: 1rem; }
 ul { grid-template-columns: repeat(auto-fill, minmax(24rem, 1fr)); }
 li { border: 1px solid var(--line); border-radius: 6px; padding: .6rem .8rem; overflow-wrap: anywhere; }
 .strip { display: flex; gap: 3px; height: 96px; overflow: hidden; margin-bottom: .4rem; }
-.strip img { height: 96px; }
+.strip img { height: 96px; min-width: 0; flex: 0 1 auto; object-fit: cover; }
 .dim { color: var(--dim); }
 .holdout { border-style: dashed; }
 table { border-collapse: collapse; }
