@@ -75,6 +75,8 @@ def shortened(command):
         words += ["--minutes", "0.05"]
     if "tools/bench_train.py" in words:
         words += ["train.batch_size=2", "--seconds", "0.1"]
+    if "tools/bench_loader.py" in words:
+        words += ["--quick"]
     if "tools/make_footage.py" in words:
         words += ["--shots", "1"]
     return words

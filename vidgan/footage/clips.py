@@ -28,6 +28,8 @@ class ClipSampler:
         positions = [clip_positions(len(shot), num_frames, frame_stride) for shot in footage.frames]
         self._first_positions, self._span = np.array([0, *accumulate(positions)]), needed
         self._labels = np.array(footage.labels, np.int64)
+        self._philox = np.random.Philox(key=seed)  # to make one costs more than the draws of a batch
+        self._philox_state = self._philox.state
 
     @property
     def num_clips(self) -> int:
@@ -40,7 +42,9 @@ class ClipSampler:
         Item n is drawn by counter n of Philox (Salmon et al. 2011) under the seed's key: four 64-bit numbers a
         counter, of which the first counts.
         """
-        draws = np.random.Philox(key=self.seed, counter=first).random_raw(4 * (step * (count - 1) + 1))[:: 4 * step]
+        counter = np.array([first, 0, 0, 0], np.uint64)
+        self._philox.state = self._philox_state | {"state": self._philox_state["state"] | {"counter": counter}}
+        draws = self._philox.random_raw(4 * (step * (count - 1) + 1))[:: 4 * step]
         return ((draws >> 11) * (self.num_clips / 2**53)).astype(np.int64)
 
     def clip(self, n: int) -> tuple[np.ndarray, int]:

@@ -117,6 +117,7 @@ class RgbDecoder:
     read_as: ReadAs = field(default_factory=ReadAs)
     _scaler: VideoReformatter = field(default_factory=VideoReformatter)
     _small_scaler: VideoReformatter = field(default_factory=VideoReformatter)
+    _packer: VideoReformatter = field(default_factory=VideoReformatter)
 
     def small(self, frame: av.VideoFrame, width: int, height: int) -> np.ndarray:
         """uint8 [height, width, 3] in the order blue, green, red, as stored: to look at, quickly; not exact in colour.
@@ -179,10 +180,16 @@ class RgbDecoder:
                 "src_colorspace": _SCALER_MATRICES[matrix],
                 "src_color_range": ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
             }
+        # The scaler makes planes with vector instructions and packed pixels without: the same levels in half the time.
+        by_plane = form == "rgb24" and matrix != "gbr"
         scaled = self._scaler.reformat(
-            frame, format=form, dst_color_range=ColorRange.JPEG, interpolation=_EXACT, **source
+            frame,
+            format="gbrp" if by_plane else form,
+            dst_color_range=ColorRange.JPEG,
+            interpolation=_EXACT,
+            **source,
         )
-        return scaled.to_ndarray()
+        return (self._packer.reformat(scaled, format=form) if by_plane else scaled).to_ndarray()
 
 
 def _is_full_range(frame: av.VideoFrame) -> bool:

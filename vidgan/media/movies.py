@@ -199,6 +199,8 @@ def read_movie(
                     orientation = orientation or Orientation.of(frame)
                     seconds = None if frame.pts is None else frame.pts * frame.time_base
                     yield MovieFrame(index, seconds, path, frame, decoder, orientation)
+                if index + 1 == stop:
+                    return  # rather than decode one more to see that it is not wanted
         except DecodingError as error:
             after = f"after frame {index}" if index >= 0 else "at the first frame"
             raise MediaError(f"{path}: decoding fails {after}: {error}") from None
