@@ -1,6 +1,7 @@
 """What is expected of every file of ../shared, worked out with ffprobe and by looking; skipped where it is absent."""
 
 from fractions import Fraction
+from pathlib import Path
 
 import pytest
 
@@ -61,8 +62,6 @@ EVERYTHING = DataConfig(leave_out=(), cuts="none")
 @pytest.fixture(scope="module")
 def hard(tmp_path_factory):
     """One scan of all hard files, for all tests of this file."""
-    from pathlib import Path
-
     folder = Path(__file__).parents[2] / "shared" / "hard"
     if not folder.is_dir():
         pytest.skip("needs hard files in ../shared")
@@ -99,3 +98,74 @@ def test_every_hard_file_has_a_verdict_and_none_is_unexpected(hard):
     verdicts = {shot.source for shot in scan.shots} | {note.source for note in scan.notes}
     assert verdicts == {path.name for path in folder.iterdir()}
     assert {note.source for note in scan.notes} <= set(NOTED)
+
+
+# Frames of each file, and what all files of a folder share: rate, width x height, pixel aspect, codec.
+PEOPLE = {"again": 77, "bird": 63, "book": 109, "brother": 65, "eat": 47, "help": 58, "hungry": 49, "learn": 61}
+PEOPLE |= {"milk": 51, "night": 68, "no": 66, "please": 73, "school": 72, "sister": 87, "sorry": 73, "student": 52}
+PEOPLE |= {"thanks": 51, "walk": 89, "want": 47, "yes": 65}
+ACTIONS = {
+    "bend": [61, 61, 63, 64, 93, 65, 63, 85, 84],
+    "jack": [103, 105, 56, 146, 70, 54, 51, 55, 89],
+    "wave1": [61, 60, 54, 53, 103, 55, 125, 60, 82],
+    "wave2": [59, 62, 57, 79, 114, 67, 54, 51, 81],
+}
+ELEMENTS = {
+    "cloth/flag.avi": (250, 25, (352, 288), Fraction(12, 11), "mpeg4"),
+    "fire/fire.avi": (260, 25, (1280, 720), 1, "msmpeg4v2"),
+    "fire/flame.mp4": (116, NTSC_VIDEO, (1280, 720), 1, "h264"),
+    "water/boiling.avi": (250, 25, (352, 288), Fraction(12, 11), "mpeg4"),
+    "water/fountain.avi": (250, 25, (352, 288), Fraction(12, 11), "mpeg4"),
+}
+SHOTS = {
+    "concert_multishot.mp4": (1441, 24, (176, 144), 1, "h264"),
+    "dog.mp4": (289, NTSC_VIDEO, (1280, 720), 1, "h264"),
+}
+
+
+def scanned(shared, name):
+    if not (shared / name).is_dir():
+        pytest.skip(f"needs {name} of ../shared")
+    return scan_footage(shared / name, EVERYTHING)
+
+
+def facts(shot):
+    return shot.num_frames, shot.rate, (shot.width, shot.height), shot.pixel_aspect, shot.codec
+
+
+def test_all_people_are_read_to_their_last_frame(shared):
+    scan = scanned(shared, "footage/people")
+    frames = dict.fromkeys(PEOPLE, 0)
+    for shot in scan.shots:
+        frames[shot.source.removesuffix(".mkv")] += shot.num_frames
+    assert frames == PEOPLE
+    assert {facts(shot)[1:] for shot in scan.shots} == {(30, (640, 480), 1, "h264")}
+    assert [shot.first for shot in scan.shots if shot.source == "brother.mkv"] == [0, 1]  # frames were lost after it
+    assert scan.notes == ()
+
+
+def test_all_actions_are_read_to_their_last_frame(shared):
+    scan = scanned(shared, "footage/actions")
+    expected = {
+        f"{action}/p{index:02d}.mp4": count for action, counts in ACTIONS.items() for index, count in enumerate(counts)
+    }
+    assert {shot.source: shot.num_frames for shot in scan.shots} == expected
+    assert {facts(shot)[1:] for shot in scan.shots} == {(25, (64, 64), 1, "h264")}
+    assert {shot.source.split("/")[0] == shot.class_name for shot in scan.shots} == {True}
+
+
+@pytest.mark.parametrize(("name", "expected"), [("footage/elements", ELEMENTS), ("footage/shots", SHOTS)])
+def test_elements_and_long_shots_are_read_as_expected(shared, name, expected):
+    scan = scanned(shared, name)
+    assert {shot.source: facts(shot) for shot in scan.shots} == expected
+    assert scan.notes == ()
+
+
+def test_plates_are_frame_sequences_of_twelve(shared):
+    dpx, exr = scanned(shared, "plates").shots
+    for shot, suffix, bits in ((dpx, "dpx", 10), (exr, "exr", 16)):
+        assert shot.source == f"{suffix}/juggle.####.{suffix}"
+        assert (shot.first, shot.num_frames, shot.rate) == (1001, 12, None)
+        assert ((shot.width, shot.height), shot.pixel_aspect, shot.codec) == ((320, 180), 1, suffix)
+        assert shot.bit_depth == bits
+    assert dpx.content_hash != exr.content_hash

@@ -1,11 +1,6 @@
 """What is seen in the frames of a source: cuts, black and frozen stretches, and what tells one shot from another.
 
-Cuts are found by PySceneDetect's detectors, and believed if the pictures before and after differ: a flash, a flicker
-and the jump in quality at a keyframe of a codec come back to what they left.
-
-    frames    a a a a a F a a a   b b b b b
-    detector            ^ ^       ^
-    believed                      ^
+Cuts are found in `vidgan.footage.cuts`.
 """
 
 from __future__ import annotations
@@ -16,35 +11,12 @@ from itertools import groupby
 
 import cv2
 import numpy as np
-from scenedetect import FrameTimecode
-from scenedetect.detectors import AdaptiveDetector, ContentDetector, HashDetector, HistogramDetector
 
+from vidgan.footage.cuts import CutFinder
 from vidgan.media.digest import DIGEST_BYTES
 
 # Longer side of the pictures that are looked at: enough to tell shots apart, and quick.
 SMALL_SIDE = 160
-
-# Thresholds, each in its detector's own measure, where the user states none.
-_DETECTORS = {
-    "adaptive": lambda threshold: AdaptiveDetector(adaptive_threshold=threshold or 2.5, min_scene_len=1),
-    "content": lambda threshold: ContentDetector(threshold=threshold or 27.0, min_scene_len=1),
-    "histogram": lambda threshold: HistogramDetector(threshold=threshold or 0.05, min_scene_len=1),
-    "hash": lambda threshold: HashDetector(threshold=threshold or 0.35, min_scene_len=1),
-}
-
-# Pictures of different shots differ in this share of the bits of their perceptual hashes (measured: 0.34 to 0.56 at the
-# cuts of an edited concert, below 0.17 where its codec jumps), or, for flat pictures whose hashes say little, by this
-# many levels of 255 on average after the one is made as bright as the other.
-_DIFFERENT_BITS, _DIFFERENT_LEVELS = 0.25, 24
-
-# Frames after a cut, and before it, at which the pictures must still differ; longer than a flash.
-_SETTLED = 3
-
-# Frames of which a picture is kept: a detector may tell of a cut some frames later.
-_REMEMBERED = 16
-
-# A cut sooner after another is a part of it, such as the two ends of a whip pan or of a damaged frame.
-_SHORTEST_SHOT = 8
 
 # Fewer frames in a row are not worth parting a shot for: a blink of black, an animation that holds its drawings.
 _SHORTEST_STRETCH = 12
@@ -54,12 +26,9 @@ _SHORTEST_STRETCH = 12
 _LIT_SHARE, _LIT_LEVEL = 0.002, 16
 
 # A frame is frozen if its pixels differ from the last ones by less than this on average and nowhere by more, in levels
-# of 255: what a codec does to a picture that is held. FFmpeg's freezedetect takes 0.255 on average (-60 dB) and no
-# most, and so slow smoke, and a bird in a wide sky, for nothing.
-_FROZEN_MEAN, _FROZEN_MOST = 0.05, 3
-
-# Any rate: detectors are told frames, and count in frames.
-_NOMINAL_RATE = 24.0
+# of 255: what H.264 does to a picture that is held (measured up to CRF 34). FFmpeg's freezedetect takes 0.255 on
+# average (-60 dB) and no most, and so slow smoke for nothing; 0.05 and 3 would still take a person who breathes.
+_FROZEN_MEAN, _FROZEN_MOST = 0.02, 2
 
 
 @dataclass(frozen=True)
@@ -75,33 +44,16 @@ class Looks:
     """16 bytes a frame, see `vidgan.media.digest`."""
 
 
-@dataclass(frozen=True)
-class _Memory:
-    """What is kept of a frame for as long as a cut may be found near it."""
-
-    bits: np.ndarray
-    """bool [8, 8], the perceptual hash."""
-    tiny: np.ndarray
-    """float [16, 16, 3]."""
-
-    def differs(self, other: _Memory) -> bool:
-        if np.count_nonzero(self.bits != other.bits) >= _DIFFERENT_BITS * self.bits.size:
-            return True
-        gain = (self.tiny * other.tiny).sum() / max((self.tiny * self.tiny).sum(), 1.0)
-        return np.abs(gain * self.tiny - other.tiny).mean() >= _DIFFERENT_LEVELS
-
-
 class FrameWatcher:
     """Looks at the frames of a source in their order; keeps 18 bytes of each."""
 
     def __init__(self, *, cuts: str, cut_threshold: float | None) -> None:
         """`cuts` is a detector's name or "none"; `cut_threshold` its threshold, None for the usual one."""
-        self._new_detector = (lambda: None) if cuts == "none" else lambda: _DETECTORS[cuts](cut_threshold)
-        self._detector = self._new_detector()
+        cv2.setNumThreads(1)  # pictures are small, and there is a worker for each core
+        self._new_finder = lambda: CutFinder(cuts, cut_threshold)
+        self._finder = self._new_finder()
         self._start = 0
         self._cuts: list[int] = []
-        self._candidates: list[int] = []
-        self._recent: dict[int, _Memory] = {}
         self._digests, self._is_black, self._is_frozen = bytearray(), bytearray(), bytearray()
         self._last: np.ndarray | None = None
 
@@ -115,49 +67,27 @@ class FrameWatcher:
         position = self.num_frames
         luma = cv2.cvtColor(small, cv2.COLOR_BGR2GRAY)
         self._is_black.append(int(np.count_nonzero(luma >= _LIT_LEVEL) <= _LIT_SHARE * luma.size))
-        self._is_frozen.append(int(position > self._start and _is_held(small, self._last)))
+        held = position > self._start and _is_held(small, self._last)
+        self._is_frozen.append(int(held))
         self._digests += digest
         self._last = small
-        if self._detector is not None:
-            tiny = cv2.resize(small, (16, 16), interpolation=cv2.INTER_AREA).astype(np.float32)
-            self._recent[position] = _Memory(HashDetector.hash_frame(small, 8, 2), tiny)
-            self._recent.pop(position - _REMEMBERED, None)
-            self._consider(self._detector.process_frame(FrameTimecode(position, _NOMINAL_RATE), small))
+        self._finder.see(position, small, repeats=held)
 
     def restart(self) -> None:
         """What comes next does not follow: a frame is missing, or pictures have another size."""
-        self._finish()
+        self._cuts += self._finder.finish()
+        self._finder = self._new_finder()
         self._start = self.num_frames
 
     def result(self) -> Looks:
         """What was seen; call it once, at the end."""
-        self._finish()
+        self.restart()
         return Looks(
             cuts=tuple(self._cuts),
             black=_stretches(self._is_black, whole_source=True),
             frozen=_stretches(self._is_frozen),
             digests=bytes(self._digests),
         )
-
-    def _consider(self, cuts: list[FrameTimecode], *, at_end: bool = False) -> None:
-        """Believe or dismiss the candidates that have settled, at the end all of them."""
-        self._candidates = sorted({*self._candidates, *(cut.frame_num for cut in cuts)})
-        last = self.num_frames - 1
-        while self._candidates and (at_end or self._candidates[0] + _SETTLED <= last):
-            cut = self._candidates.pop(0)
-            pairs = ((cut - 1, min(cut + _SETTLED, last)), (max(cut - 1 - _SETTLED, self._start), cut))
-            shot_start = max([self._start, *self._cuts[-1:]])
-            if cut - shot_start >= _SHORTEST_SHOT and all(
-                before in self._recent and self._recent[before].differs(self._recent[after]) for before, after in pairs
-            ):
-                self._cuts.append(cut)
-
-    def _finish(self) -> None:
-        if self._detector is not None and self.num_frames > self._start:
-            timecode = FrameTimecode(self.num_frames - 1, _NOMINAL_RATE)
-            self._consider(self._detector.post_process(timecode), at_end=True)
-        self._detector = self._new_detector()
-        self._recent.clear()
 
 
 def _is_held(small: np.ndarray, last: np.ndarray) -> bool:

@@ -25,7 +25,7 @@ from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
 from vidgan.media.sequences import FrameSequence, find_sequences
 
 # Counted up whenever the same file would be scanned to another result.
-SCAN_VERSION = 3
+SCAN_VERSION = 4
 
 # Settings that decide what a scan of one source finds.
 _DECISIVE = {"cuts", "cut_threshold", "leave_out", "color_space", "view", "layer", "exposure", "background"}
