@@ -11,6 +11,7 @@ import json
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import astuple, dataclass
 from fractions import Fraction
 from itertools import groupby
@@ -19,7 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from vidgan.config import DataConfig
-from vidgan.errors import FootageError, VidganError
+from vidgan.errors import FootageError, MediaError, VidganError
 from vidgan.files import writable_folder
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
@@ -75,8 +76,6 @@ def prepare_footage(
     Stopped at any moment, the next call goes on; every file is whole or absent. Raises `FootageError` if the disk is
     too full, or if no shot could be read; `RequestError` if the cache folder cannot be written.
     """
-    from vidgan.footage.prepare_shots import prepare_shots  # brings torch, which a scan does without
-
     root = selection.scan.root
     folder = writable_folder(cache_folder() / "frames")
     _remove_abandoned(folder)
@@ -91,27 +90,15 @@ def prepare_footage(
     total = sum(len(chosen.frames) for chosen in missing)
     _check_free_space(folder, total * data.height * data.width * data.channels)
 
-    groups = [tuple(group) for _, group in groupby(missing, key=_reading_pass)]
-    done = [0] * len(groups)
-
-    def report(task: int, num_frames: int) -> None:
-        done[task] = num_frames
-        if progress:
-            progress(sum(done), total)
-
-    num_threads = max(2, num_cores() // max(1, len(groups)))
-    tasks = [(prepare_shots, (root, group, [paths[chosen] for chosen in group], data, num_threads)) for group in groups]
-    for task, result in run_in_workers(tasks, on_progress=report):
-        if isinstance(result, VidganError):  # of the cache folder or a setting: the next shot would meet it, too
-            raise result
-        report(task, sum(len(chosen.frames) for chosen in groups[task]))
-        for place, chosen in enumerate(groups[task]):
-            error = result.reason if isinstance(result, WorkerFailure) else result[place]
-            if error is not None and not paths[chosen].exists():
-                failed = paths.pop(chosen)
-                notes.append(note_on(chosen.shot.source, error, root))
-                for twin in [twin for twin, path in paths.items() if path == failed]:
-                    del paths[twin]
+    try:
+        errors = _write_missing(root, missing, paths, data, progress)
+    finally:
+        _remove_abandoned(folder)  # what workers had begun that were stopped
+    for chosen, error in errors.items():
+        notes.append(note_on(chosen.shot.source, error, root))
+        for twin in [twin for twin, path in paths.items() if path == paths[chosen] and twin is not chosen]:
+            del paths[twin]
+        del paths[chosen]
     if not paths:
         raise FootageError(f"{root}: no shot could be prepared ({notes[-1].source}: {notes[-1].reason})")
     class_names = class_names_of(list(paths), data)
@@ -123,6 +110,39 @@ def prepare_footage(
         notes=tuple(notes),
         manifest_hash=hashlib.sha256("\n".join(path.stem for path in paths.values()).encode()).hexdigest(),
     )
+
+
+def _write_missing(
+    root: Path,
+    missing: list[SelectedShot],
+    paths: dict[SelectedShot, Path],
+    data: DataConfig,
+    progress: Callable[[int, int], None] | None,
+) -> dict[SelectedShot, MediaError | str]:
+    """Write shots in worker processes; returns why some could not be written."""
+    from vidgan.footage.prepare_shots import prepare_shots  # brings torch, which a scan does without
+
+    groups = [tuple(group) for _, group in groupby(missing, key=_reading_pass)]
+    total, done = sum(len(chosen.frames) for chosen in missing), [0] * len(groups)
+    errors: dict[SelectedShot, MediaError | str] = {}
+
+    def report(task: int, num_frames: int) -> None:
+        done[task] = num_frames
+        if progress:
+            progress(sum(done), total)
+
+    num_threads = max(2, num_cores() // max(1, len(groups)))
+    tasks = [(prepare_shots, (root, group, [paths[chosen] for chosen in group], data, num_threads)) for group in groups]
+    with closing(run_in_workers(tasks, on_progress=report)) as results:
+        for task, result in results:
+            if isinstance(result, VidganError):  # of the cache folder or a setting: the next shot would meet it, too
+                raise result
+            report(task, sum(len(chosen.frames) for chosen in groups[task]))
+            for place, chosen in enumerate(groups[task]):
+                error = result.reason if isinstance(result, WorkerFailure) else result[place]
+                if error is not None and not paths[chosen].exists():
+                    errors[chosen] = error
+    return errors
 
 
 def content_key(chosen: SelectedShot, root: Path, data: DataConfig) -> str:
