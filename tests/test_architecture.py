@@ -26,9 +26,10 @@ ALLOWED = {
     "training": BASE | {"nn", "footage", "weights"},
     "sampling": BASE | {"nn", "footage", "weights"},
     "metrics": BASE | {"nn", "footage", "media", "weights", "sampling"},
-    "review": BASE | {"nn", "footage", "media", "weights", "sampling"},
+    "review": BASE | {"nn", "footage", "media", "weights", "sampling", "metrics"},
     "progress": set(),
     "survey": BASE | {"footage", "review", "progress"},
+    "judge": BASE | {"footage", "weights", "metrics", "review", "progress", "survey"},
     "run": BASE | {"nn", "footage", "weights", "sampling", "training", "metrics", "review", "progress", "survey"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},

@@ -1,0 +1,165 @@
+"""`vidgan evaluate`: figures with their protocol, planted failures that turn the right one, mistakes in words."""
+
+import json
+from dataclasses import replace
+from fractions import Fraction
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from vidgan.cli import app
+from vidgan.config import build_config
+from vidgan.errors import VidganError
+from vidgan.footage.prepare import prepare_footage
+from vidgan.footage.scan import scan_footage
+from vidgan.footage.select import select_shots
+from vidgan.media.movie_writer import write_movie
+from vidgan.metrics.clip_sets import ClipSet, clips_of_footage
+from vidgan.metrics.evaluate import Evaluator
+from vidgan.metrics.evaluation import Evaluation
+
+SIZE, LENGTH = 16, 8
+SETTINGS = ["data.height=16", "data.width=16", "data.num_frames=8", "data.holdout=0.4", "data.classes=folders"]
+
+
+def moving_bar(seed, class_name, num_frames=24):
+    """A bright bar that moves across ("across") or down ("down") a background of its own, frames uint8."""
+    draws = np.random.default_rng([seed, len(class_name)])
+    frames = np.repeat(draws.integers(20, 120, (1, SIZE, SIZE, 3)), num_frames, 0)
+    start, speed = draws.integers(SIZE), draws.integers(1, 3)
+    for index in range(num_frames):
+        place = (start + speed * index) % SIZE
+        if class_name == "across":
+            frames[index, :, place] = 230
+        else:
+            frames[index, place] = 230
+    return frames.astype(np.uint8)
+
+
+def write_clips(folder, seeds, change=lambda frames: frames, classes=("across", "down")):
+    for name in classes:
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for seed in seeds:
+            write_movie(folder / name / f"s{seed:03d}.mkv", change(moving_bar(seed, name)), rate=Fraction(24))
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("evaluate") / "footage"
+    write_clips(folder, range(12))
+    return folder
+
+
+def evaluate(*arguments):
+    return CliRunner().invoke(app, ["evaluate", *map(str, arguments)], env={"COLUMNS": "200"})
+
+
+@pytest.fixture(scope="module")
+def real(footage, tmp_path_factory):
+    """Training footage, training clips and held-out clips."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("VIDGAN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        data = build_config({}, SETTINGS).data
+        scan = scan_footage(footage, data)
+        train, heldout = (
+            prepare_footage(select_shots(scan, data, split=split), data) for split in ("train", "holdout")
+        )
+        return train, clips_of_footage(train, LENGTH, 1), clips_of_footage(heldout, LENGTH, 1)
+
+
+def evaluator(real, change=lambda clip: clip, *, seeds=range(100, 112)):
+    """Of three clips of each seed and class, changed."""
+    train, train_clips, heldout = real
+    frames = [moving_bar(seed, name) for name in ("across", "down") for seed in seeds]
+    clips = tuple(change(part) for shot in frames for part in shot.reshape(3, LENGTH, SIZE, SIZE, 3))
+    labels = np.repeat([0, 1], len(clips) // 2)
+    generated = ClipSet(clips, labels, np.arange(len(clips)), content="")
+    return Evaluator(
+        train=train_clips,
+        heldout=heldout,
+        footage=train,
+        generated=generated,
+        network=None,
+        no_network="no I3D",
+        frame_stride=1,
+    )
+
+
+def test_clips_of_the_same_kind_are_found_alike_and_the_report_is_one_file(tmp_path, footage):
+    write_clips(tmp_path / "clips", range(100, 112))
+    files = ["--json", tmp_path / "e.json", "--html", tmp_path / "e.html"]
+    result = evaluate("--clips", tmp_path / "clips", "--footage", footage, *files, *SETTINGS)
+    assert result.exit_code == 0, result.output
+    tree = json.loads((tmp_path / "e.json").read_text())
+    assert {"protocol", "fvd", "yardsticks", "kvd", "motion", "time_arrow", "variety", "memorisation"} <= set(tree)
+    assert {"frame_frechet", "two_sample", "classes", "seconds"} <= set(tree)
+    found = Evaluation.model_validate(tree)
+    assert (found.protocol.num_generated, found.protocol.num_frames, found.protocol.rate) == (72, 8, "24")
+    assert found.fvd is None
+    assert "vidgan fetch-i3d" in found.missing["fvd"]
+    assert "no fvd: " in result.output
+    assert abs(found.motion.energy_decibels) < 2
+    assert not found.variety.collapsed
+    assert not found.memorisation.copier
+    assert found.classes.generated.value > 0.9
+    assert found.frame_frechet.small_sample
+    page = (tmp_path / "e.html").read_text()
+    assert page.count("data:video/mp4") == 2
+    assert "data:image/png" in page
+
+
+def test_copies_of_the_training_footage_are_called_so(real):
+    assert not evaluator(real).memorisation().copier
+    assert evaluator(real, seeds=range(12)).memorisation().copier
+
+
+def test_frozen_clips_move_too_little(real):
+    assert abs(evaluator(real).motion().energy_decibels) < 2
+    assert evaluator(real, lambda clip: np.repeat(clip[:1], LENGTH, 0)).motion().energy_decibels < -10
+
+
+def test_a_collapsed_generator_is_called_so(real):
+    assert not evaluator(real).variety().collapsed
+    one = moving_bar(100, "across")[:LENGTH]
+    found = evaluator(real, lambda clip: one).variety()
+    assert found.collapsed
+    assert found.coverage < 0.5 * found.expected_coverage
+
+
+def test_swapped_classes_are_recognised_as_the_wrong_ones(real):
+    swapped = evaluator(real)
+    swapped.generated = replace(swapped.generated, labels=1 - swapped.generated.labels)
+    found = swapped.classes()
+    assert found.real.value > 0.8
+    assert found.generated.value < 0.2
+    assert set(found.by_class) == {"across", "down"}
+
+
+def test_a_figure_that_cannot_be_had_leaves_its_reason_and_the_others_go_on(real):
+    alone = evaluator(real)
+    alone.heldout = None
+    with pytest.raises(VidganError, match="no shots are set aside"):
+        alone.two_sample()
+    with pytest.raises(VidganError, match="no I3D"):
+        alone.fvd()
+
+
+MISTAKES = {
+    "neither weights nor clips": (lambda footage, clips: [], "name weights or --clips DIR"),
+    "an override without a key": (lambda footage, clips: ["--clips", clips, "nonsense=1"], "is not an override"),
+    "a missing folder": (lambda footage, clips: ["--clips", clips / "gone", *SETTINGS], "no such folder"),
+    "a damaged I3D": (lambda footage, clips: ["--clips", clips, "--i3d", clips / "across" / "s100.mkv"], "s100.mkv"),
+    "other classes": (lambda footage, clips: ["demo", "data.num_frames=8", "--num-clips", 8], "the classes"),
+    "footage too short": (lambda footage, clips: ["--clips", clips, "data.num_frames=200"], "none of its shots"),
+}
+
+
+@pytest.mark.parametrize("mistake", MISTAKES)
+def test_a_mistake_is_one_clear_line(tmp_path, footage, mistake):
+    write_clips(tmp_path / "clips", [100])
+    arguments, words = MISTAKES[mistake]
+    result = evaluate(*arguments(footage, tmp_path / "clips"), "--footage", footage)
+    assert result.exit_code == 2
+    assert words in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1

@@ -1,0 +1,290 @@
+"""All figures of an evaluation, each by its own module; what cannot be had is named with the reason."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from vidgan.errors import VidganError
+from vidgan.files import writable_folder, written_beside
+from vidgan.footage.cache import cache_folder
+from vidgan.footage.prepare import PreparedFootage
+from vidgan.metrics import frame_features as frames_of
+from vidgan.metrics.clip_sets import ClipSet, together
+from vidgan.metrics.evaluation import (
+    ClassFigure,
+    Evaluation,
+    FrechetFigure,
+    KernelFigure,
+    MemorisationFigure,
+    MotionFigure,
+    Protocol,
+    Share,
+    TimeArrowFigure,
+    TwoSampleFigure,
+    VarietyFigure,
+    Yardsticks,
+)
+from vidgan.metrics.frechet import Frechet, frechet_distance, frechet_distance_of_features, streamed_moments
+from vidgan.metrics.i3d import I3D, embed
+from vidgan.metrics.kernel import kernel_distance
+from vidgan.metrics.memorisation import memorisation
+from vidgan.metrics.movement import compare_movement, describe_movement
+from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
+from vidgan.metrics.two_sample import Accuracy, class_accuracy, time_arrow_test, two_sample_test
+
+# Clips that the small networks learn from and judge, and that are searched for in the training footage; more would make
+# the figures little sharper, and would have to lie in memory at once.
+MOST_IN_MEMORY = 512
+
+# Below this share of the real clips' variety, a class has collapsed.
+COLLAPSED = 0.5
+
+# Counted up whenever the same clip would have other features.
+FEATURES_VERSION = 1
+
+
+@dataclass
+class Evaluator:
+    """Compares generated clips with the footage they should resemble."""
+
+    train: ClipSet
+    heldout: ClipSet | None
+    footage: PreparedFootage
+    """The training shots, of which copies are searched for."""
+    generated: ClipSet
+    network: I3D | None
+    no_network: str
+    """Why there is none."""
+    frame_stride: int
+    seed: int = 0
+    progress: Callable[[int, int], None] | None = None
+    missing: dict[str, str] = field(default_factory=dict)
+    seconds: dict[str, float] = field(default_factory=dict)
+    _embedded: int = 0
+
+    def evaluate(self, protocol: Protocol) -> Evaluation:
+        """Every figure that can be had; one that cannot leaves its reason in `missing`."""
+        figures: dict[str, object] = {}
+        steps: dict[str, Callable[[], object]] = {
+            "motion": self.motion,
+            "time_arrow": self.time_arrow,
+            "two_sample": self.two_sample,
+            "classes": self.classes,
+            "memorisation": self.memorisation,
+            "frame_frechet": self.frame_frechet,
+            "fvd": self.fvd,
+            "yardsticks": self.yardsticks,
+            "kvd": self.kvd,
+            "variety": self.variety,
+        }
+        for name, measure in steps.items():
+            began = time.monotonic()
+            try:
+                figures[name] = measure()
+            except VidganError as error:
+                self.missing[name] = str(error)
+            self.seconds[name] = round(time.monotonic() - began, 2)
+        return Evaluation(protocol=protocol, **figures, missing=self.missing, seconds=self.seconds)
+
+    # Figures by the features of I3D
+
+    @property
+    def real(self) -> ClipSet:
+        """All real clips, training and held-out."""
+        return self.train if self.heldout is None else together(self.train, self.heldout)
+
+    def fvd(self) -> FrechetFigure:
+        """Generated to all real clips."""
+        return _frechet(frechet_distance_of_features(self.features(self.real), self.features(self.generated)))
+
+    def yardsticks(self) -> Yardsticks:
+        """What other sets made of the same real clips are apart."""
+        real = self.features(self.real)
+        order = np.random.default_rng([self.seed, 0]).permutation(len(real))
+        shuffling, noise = (np.random.default_rng([self.seed, purpose]) for purpose in (1, 2))
+        half = len(real) // 2
+
+        def apart(first: np.ndarray, second: np.ndarray) -> float:
+            return frechet_distance_of_features(first, second).value
+
+        def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> float:
+            return apart(real, self.features(self.real, name, change))
+
+        shape = self.real.clips[0].shape
+        return Yardsticks(
+            half_half=apart(real[order[:half]], real[order[half : 2 * half]]),
+            mirrored=changed("mirrored", lambda clip: clip[:, :, ::-1]),
+            shuffled=changed("shuffled", lambda clip: clip[shuffling.permutation(len(clip))]),
+            frozen=changed("frozen", lambda clip: np.repeat(clip[:1], len(clip), 0)),
+            noise=changed("noise", lambda clip: noise.integers(0, 256, shape, np.uint8)),
+            heldout=None
+            if self.heldout is None or len(self.heldout) < 2
+            else apart(self.features(self.train), self.features(self.heldout)),
+        )
+
+    def kvd(self) -> KernelFigure:
+        """Generated to all real clips."""
+        found = kernel_distance(self.features(self.real), self.features(self.generated), seed=self.seed)
+        return KernelFigure(
+            value=found.value,
+            subset_mean=found.subset_mean,
+            subset_deviation=found.subset_deviation,
+            subset_size=found.subset_size,
+        )
+
+    def variety(self) -> VarietyFigure:
+        """By I3D if it is there, else by the random network's features of whole clips."""
+        if self.network is None:
+            network = frames_of.random_network()
+            features = [
+                np.stack([frames_of.frame_features(network, clip).mean(0) for clip in of.clips])
+                for of in (self.real, self.generated)
+            ]
+            name = frames_of.NAME
+        else:
+            features, name = [self.features(of) for of in (self.real, self.generated)], "I3D, Kinetics-400 logits"
+        names = self.footage.class_names or ("all",)
+        spread = [
+            {names[label]: distance for label, distance in mean_pairwise_distance(of, labels).items()}
+            for of, labels in zip(features, (self.real.labels, self.generated.labels), strict=True)
+        ]
+        near = neighbourhoods(*features)
+        collapsed = any(
+            real is not None and generated is not None and generated < COLLAPSED * real
+            for real, generated in ((spread[0].get(name), spread[1].get(name)) for name in names)
+        )
+        return VarietyFigure(
+            real=spread[0],
+            generated=spread[1],
+            coverage=near.coverage,
+            expected_coverage=near.expected_coverage,
+            density=near.density,
+            precision=near.precision,
+            recall=near.recall,
+            network=name,
+            collapsed=collapsed,
+        )
+
+    def features(
+        self, of: ClipSet, name: str = "", change: Callable[[np.ndarray], np.ndarray] = lambda clip: clip
+    ) -> np.ndarray:
+        """I3D logits float64 [N, 400], remembered by what the clips are."""
+        if self.network is None:
+            raise VidganError(self.no_network)
+        decisive = f"{FEATURES_VERSION} {of.content} {name} {self.seed if name else ''}"
+        file = writable_folder(cache_folder() / "features") / f"{hashlib.sha256(decisive.encode()).hexdigest()}.npy"
+        try:
+            features = np.load(file)
+        except (OSError, ValueError):
+            features = embed(self.network, self._counted(change(clip) for clip in of.clips))
+            with written_beside(file) as beside:
+                np.save(beside, features)
+        return features
+
+    def _counted(self, clips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
+        total = len(self.generated) + 5 * len(self.real) + (len(self.real) if self.heldout is not None else 0)
+        for clip in clips:
+            yield clip
+            self._embedded += 1
+            if self.progress:
+                self.progress(self._embedded, max(total, self._embedded))
+
+    # Figures by small networks and by arithmetic
+
+    def motion(self) -> MotionFigure:
+        """All real against all generated clips."""
+        real, generated = (describe_movement(clip[None] for clip in of.clips) for of in (self.real, self.generated))
+        distance = compare_movement(real, generated)
+        return MotionFigure(
+            **vars(distance),
+            frequencies=tuple(real.frequencies),
+            real_spectrum=tuple(real.spectrum),
+            generated_spectrum=tuple(generated.spectrum),
+            real_flow=tuple(real.flow),
+            generated_flow=tuple(generated.flow),
+        )
+
+    def time_arrow(self) -> TimeArrowFigure:
+        """Learnt from training clips, judged on held-out and generated ones."""
+        found = time_arrow_test(
+            self._some(self.train), self._some(self._heldout()), self._some(self.generated), seed=self.seed
+        )
+        return TimeArrowFigure(real=_share(found.real), generated=_share(found.generated), verdict=found.in_words)
+
+    def two_sample(self) -> TwoSampleFigure:
+        """Held-out real against generated clips."""
+        heldout = self._heldout()
+        chosen = heldout.some(MOST_IN_MEMORY, self.seed)
+        found = two_sample_test(
+            heldout.array(chosen),
+            self._some(self.generated),
+            seed=self.seed,
+            real_groups=heldout.shots[chosen].tolist(),
+        )
+        return TwoSampleFigure(accuracy=_share(found.accuracy), p_value=found.p_value)
+
+    def classes(self) -> ClassFigure:
+        """Learnt from training clips, judged on held-out and generated ones."""
+        names = self.footage.class_names
+        if len(names) < 2:
+            raise VidganError("there are no classes to tell apart")
+        heldout = self._heldout()
+        chosen = [of.some(MOST_IN_MEMORY, self.seed) for of in (self.train, heldout, self.generated)]
+        parts = [
+            (of.array(some), of.labels[some])
+            for of, some in zip((self.train, heldout, self.generated), chosen, strict=True)
+        ]
+        found = class_accuracy(*(part for pair in parts for part in pair), num_classes=len(names), seed=self.seed)
+        asked = found.generated_confusion.sum(1)
+        right = found.generated_confusion.diagonal()
+        return ClassFigure(
+            real=_share(found.real),
+            generated=_share(found.generated),
+            by_class={name: float(right[label] / asked[label]) for label, name in enumerate(names) if asked[label]},
+        )
+
+    def memorisation(self) -> MemorisationFigure:
+        """Every start of every training shot, and its mirror image."""
+        found = memorisation(
+            self._some(self.generated),
+            self._some(self._heldout()),
+            self.footage.frames,
+            frame_stride=self.frame_stride,
+        )
+        return MemorisationFigure(
+            copies=found.copies,
+            nearer=found.nearer,
+            expected_nearer=found.expected_nearer,
+            p_value=found.nearer_p_value,
+            copier=bool(found.copier),
+        )
+
+    def frame_frechet(self) -> FrechetFigure:
+        """Of single frames, by the random network."""
+        network = frames_of.random_network()
+        moments = [
+            streamed_moments(frames_of.frame_features(network, clip) for clip in of.clips)
+            for of in (self.real, self.generated)
+        ]
+        return _frechet(frechet_distance(*moments))
+
+    def _heldout(self) -> ClipSet:
+        if self.heldout is None or len(self.heldout) < 2:
+            raise VidganError("no shots are set aside to judge by; add footage or raise data.holdout")
+        return self.heldout
+
+    def _some(self, of: ClipSet) -> np.ndarray:
+        return of.array(of.some(MOST_IN_MEMORY, self.seed))
+
+
+def _frechet(found: Frechet) -> FrechetFigure:
+    return FrechetFigure(**vars(found))
+
+
+def _share(found: Accuracy) -> Share:
+    return Share(**vars(found))

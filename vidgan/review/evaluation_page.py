@@ -1,0 +1,131 @@
+"""The report of an evaluation: one web page with figures, plots and playing clips, that needs nothing beside it."""
+
+from __future__ import annotations
+
+import io
+from base64 import b64encode
+from collections.abc import Iterable, Iterator, Sequence
+from fractions import Fraction
+from html import escape
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from vidgan.files import write_text
+from vidgan.media.movie_writer import write_movie
+from vidgan.metrics.clip_sets import ClipSet
+from vidgan.metrics.evaluation import Evaluation
+from vidgan.review.evaluation_table import figures_in_words
+from vidgan.review.sheets import contact_sheet
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Clips that play in the report, in this many columns.
+NUM_SHOWN, NUM_COLUMNS = 24, 6
+
+_STYLE = """
+:root { color-scheme: light dark; --line: #8885; }
+body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
+h1 { font-size: 1.3rem; }
+h2 { font-size: 1.05rem; margin-top: 2rem; }
+table { border-collapse: collapse; }
+td, th { border-top: 1px solid var(--line); padding: .3rem 1rem .3rem 0; text-align: left; vertical-align: top; }
+.sides { display: grid; gap: 1rem; grid-template-columns: repeat(auto-fit, minmax(30rem, 1fr)); }
+video, img { max-width: 100%; }
+"""
+
+
+def write_evaluation_page(
+    path: str | Path, evaluation: Evaluation, real: ClipSet, generated: ClipSet, *, rate: Fraction
+) -> None:
+    """Write the report: figures, plots, and real and generated clips side by side, playing in a loop."""
+    protocol = evaluation.protocol
+    figures = _table(figures_in_words(evaluation), ("question", "figure", "held against"))
+    missing = _table(evaluation.missing.items(), ("not measured", "because")) if evaluation.missing else ""
+    about = _table(((name, value) for name, value in protocol if value is not None), ("protocol", ""))
+    seconds = _table(evaluation.seconds.items(), ("figure", "seconds"))
+    plots = "".join(f'<img alt="" src="data:image/png;base64,{_text(plot)}">' for plot in _plots(evaluation))
+    sides = "".join(
+        f"<div><h2>{name}</h2>{_video(clips, rate)}</div>" for name, clips in (("real", real), ("generated", generated))
+    )
+    write_text(
+        path,
+        f"""<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<title>Evaluation of {escape(protocol.generated)}</title>
+<style>{_STYLE}</style>
+<h1>{escape(protocol.generated)} judged by {escape(protocol.footage)}</h1>
+{figures}
+{missing}
+<div class="sides">{sides}</div>
+<div class="sides">{plots}</div>
+<h2>Protocol</h2>
+{about}
+<h2>Cost</h2>
+{seconds}
+</html>
+""",
+    )
+
+
+def _table(rows: Iterable[Iterable[object]], head: Sequence[str]) -> str:
+    lines = ["".join(f"<th>{escape(name)}</th>" for name in head)]
+    lines += ["".join(f"<td>{escape(str(cell))}</td>" for cell in row) for row in rows]
+    return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
+
+
+def _video(clips: ClipSet, rate: Fraction) -> str:
+    """Clips spread over all of them, as one movie in the page."""
+    shown = np.linspace(0, len(clips) - 1, min(NUM_SHOWN, len(clips))).round().astype(int)
+    with TemporaryDirectory() as folder:
+        movie = Path(folder) / "clips.mp4"
+        write_movie(movie, contact_sheet([clips.clips[index] for index in shown], columns=NUM_COLUMNS), rate=rate)
+        return (
+            f'<video autoplay loop muted playsinline src="data:video/mp4;base64,{_text(movie.read_bytes())}"></video>'
+        )
+
+
+def _text(content: bytes) -> str:
+    return b64encode(content).decode()
+
+
+def _plots(evaluation: Evaluation) -> Iterator[bytes]:
+    """PNGs: the distance among its yardsticks, and how real and generated clips move."""
+    from matplotlib.figure import Figure
+
+    if evaluation.fvd and evaluation.yardsticks:
+        marks = {name: value for name, value in evaluation.yardsticks if value is not None}
+        marks["generated"] = evaluation.fvd.value
+        marks = dict(sorted(marks.items(), key=lambda mark: mark[1]))
+        figure = Figure(figsize=(6, 3), layout="constrained")
+        axes = figure.subplots()
+        colors = ["tab:orange" if name == "generated" else "tab:blue" for name in marks]
+        axes.barh(list(marks), list(marks.values()), color=colors)
+        axes.set_xlabel("Frechet Video Distance")
+        yield _png(figure)
+    if evaluation.motion:
+        motion = evaluation.motion
+        figure = Figure(figsize=(6, 3), layout="constrained")
+        left, right = figure.subplots(1, 2)
+        for name, spectrum, flow in (
+            ("real", motion.real_spectrum, motion.real_flow),
+            ("generated", motion.generated_spectrum, motion.generated_flow),
+        ):
+            left.semilogy(motion.frequencies, spectrum, label=name)
+            right.semilogy(np.arange(len(flow)) / 128, np.maximum(flow, 1e-6), label=name)
+        left.set_xlabel("cycles a frame")
+        left.set_ylabel("share of motion energy")
+        right.set_xlabel("speed, heights a frame")
+        right.legend()
+        yield _png(figure)
+
+
+def _png(figure: Figure) -> bytes:
+    with io.BytesIO() as file:
+        figure.savefig(file, format="png", dpi=120)
+        return file.getvalue()
