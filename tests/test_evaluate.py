@@ -105,13 +105,15 @@ def test_clips_of_the_same_kind_are_found_alike_and_the_report_is_one_file(tmp_p
     assert found.classes.generated.value > 0.9
     assert found.frame_frechet.small_sample
     page = (tmp_path / "e.html").read_text()
-    assert page.count("data:video/mp4") == 2
+    assert page.count("data:video/mp4") == 3  # real, generated, and the nearest pairs
     assert "data:image/png" in page
 
 
 def test_copies_of_the_training_footage_are_called_so(real):
     assert not evaluator(real).memorisation().copier
-    assert evaluator(real, seeds=range(12)).memorisation().copier
+    copier = evaluator(real, seeds=range(12))
+    assert copier.memorisation().copier
+    assert all((generated == training).all() for generated, training in copier.pairs[:5])
 
 
 def test_frozen_clips_move_too_little(real):

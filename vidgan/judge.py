@@ -122,7 +122,7 @@ def judge(
             write_text(json, evaluation.model_dump_json(indent=1))
             console.print(f"{json}", highlight=False, soft_wrap=True)
         if html:
-            write_evaluation_page(html, evaluation, evaluator.real, generated, rate=_rate(train, data))
+            write_evaluation_page(html, evaluation, evaluator.real, generated, evaluator.pairs, rate=_rate(train, data))
             console.print(f"{html}", highlight=False, soft_wrap=True)
     return evaluation
 

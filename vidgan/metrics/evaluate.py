@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
 import numpy as np
 
+from vidgan.clip import span
 from vidgan.errors import VidganError
-from vidgan.files import writable_folder, written_beside
-from vidgan.footage.cache import cache_folder
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics import frame_features as frames_of
 from vidgan.metrics.clip_sets import ClipSet, together
@@ -29,11 +27,13 @@ from vidgan.metrics.evaluation import (
     VarietyFigure,
     Yardsticks,
 )
+from vidgan.metrics.features import remembered_features
 from vidgan.metrics.frechet import Frechet, frechet_distance, frechet_distance_of_features, streamed_moments
-from vidgan.metrics.i3d import I3D, embed
+from vidgan.metrics.i3d import I3D
 from vidgan.metrics.kernel import kernel_distance
 from vidgan.metrics.memorisation import memorisation
 from vidgan.metrics.movement import compare_movement, describe_movement
+from vidgan.metrics.nearest_clips import NearestClips
 from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
 from vidgan.metrics.two_sample import Accuracy, class_accuracy, time_arrow_test, two_sample_test
 
@@ -41,11 +41,11 @@ from vidgan.metrics.two_sample import Accuracy, class_accuracy, time_arrow_test,
 # the figures little sharper, and would have to lie in memory at once.
 MOST_IN_MEMORY = 512
 
+# Generated clips that are shown beside the training clips they resemble most.
+NUM_PAIRS = 20
+
 # Below this share of the real clips' variety, a class has collapsed.
 COLLAPSED = 0.5
-
-# Counted up whenever the same clip would have other features.
-FEATURES_VERSION = 1
 
 
 @dataclass
@@ -65,6 +65,8 @@ class Evaluator:
     progress: Callable[[int, int], None] | None = None
     missing: dict[str, str] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
+    pairs: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
+    """After `memorisation`: the generated clips that resemble training clips most, beside these."""
     _embedded: int = 0
 
     def evaluate(self, protocol: Protocol) -> Evaluation:
@@ -176,15 +178,8 @@ class Evaluator:
         """I3D logits float64 [N, 400], remembered by what the clips are."""
         if self.network is None:
             raise VidganError(self.no_network)
-        decisive = f"{FEATURES_VERSION} {of.content} {name} {self.seed if name else ''}"
-        file = writable_folder(cache_folder() / "features") / f"{hashlib.sha256(decisive.encode()).hexdigest()}.npy"
-        try:
-            features = np.load(file)
-        except (OSError, ValueError):
-            features = embed(self.network, self._counted(change(clip) for clip in of.clips))
-            with written_beside(file) as beside:
-                np.save(beside, features)
-        return features
+        made = f"{name} {self.seed}" if name else ""
+        return remembered_features(self.network, of.content, made, self._counted(change(clip) for clip in of.clips))
 
     def _counted(self, clips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
         total = len(self.generated) + 5 * len(self.real) + (len(self.real) if self.heldout is not None else 0)
@@ -256,6 +251,7 @@ class Evaluator:
             self.footage.frames,
             frame_stride=self.frame_stride,
         )
+        self.pairs = self._nearest_pairs(found.generated)
         return MemorisationFigure(
             copies=found.copies,
             nearer=found.nearer,
@@ -263,6 +259,17 @@ class Evaluator:
             p_value=found.nearer_p_value,
             copier=bool(found.copier),
         )
+
+    def _nearest_pairs(self, nearest: NearestClips) -> list[tuple[np.ndarray, np.ndarray]]:
+        """Generated clips and the training clips that they resemble most, the most alike first."""
+        positions, pairs = self.generated.some(MOST_IN_MEMORY, self.seed), []
+        for index in np.argsort(nearest.relative)[:NUM_PAIRS].tolist():
+            clip = self.generated.clips[positions[index]]
+            start = int(nearest.starts[index])
+            stop = start + span(len(clip), self.frame_stride)
+            training = self.footage.frames[nearest.shots[index]][start : stop : self.frame_stride]
+            pairs.append((clip, training[:, :, ::-1] if nearest.mirrored[index] else training))
+        return pairs
 
     def frame_frechet(self) -> FrechetFigure:
         """Of single frames, by the random network."""

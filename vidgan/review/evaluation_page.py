@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 # Clips that play in the report, in this many columns.
 NUM_SHOWN, NUM_COLUMNS = 24, 6
 
+# Pairs of a generated clip and its like beside each other.
+PAIRS_IN_A_ROW = 4
+
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; }
 body { font: 14px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 80rem; padding: 0 1rem; }
@@ -39,9 +42,18 @@ video, img { max-width: 100%; }
 
 
 def write_evaluation_page(
-    path: str | Path, evaluation: Evaluation, real: ClipSet, generated: ClipSet, *, rate: Fraction
+    path: str | Path,
+    evaluation: Evaluation,
+    real: ClipSet,
+    generated: ClipSet,
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    *,
+    rate: Fraction,
 ) -> None:
-    """Write the report: figures, plots, and real and generated clips side by side, playing in a loop."""
+    """Write the report: figures, plots, and real and generated clips side by side, playing in a loop.
+
+    `pairs` are the generated clips that resemble training clips most, uint8 [T, H, W, C], each with its like.
+    """
     protocol = evaluation.protocol
     figures = _table(figures_in_words(evaluation), ("question", "figure", "held against"))
     missing = _table(evaluation.missing.items(), ("not measured", "because")) if evaluation.missing else ""
@@ -49,8 +61,10 @@ def write_evaluation_page(
     seconds = _table(evaluation.seconds.items(), ("figure", "seconds"))
     plots = "".join(f'<img alt="" src="data:image/png;base64,{_text(plot)}">' for plot in _plots(evaluation))
     sides = "".join(
-        f"<div><h2>{name}</h2>{_video(clips, rate)}</div>" for name, clips in (("real", real), ("generated", generated))
+        f"<div><h2>{name}</h2>{_video(_spread(clips), rate, NUM_COLUMNS)}</div>"
+        for name, clips in (("real", real), ("generated", generated))
     )
+    alike = _video([clip for pair in pairs for clip in pair], rate, 2 * PAIRS_IN_A_ROW) if pairs else ""
     write_text(
         path,
         f"""<!doctype html>
@@ -64,6 +78,9 @@ def write_evaluation_page(
 {missing}
 <div class="sides">{sides}</div>
 <div class="sides">{plots}</div>
+<h2>Nearest to the training footage</h2>
+<p>Each generated clip stands left of the training clip that it resembles most, the most alike first.</p>
+{alike}
 <h2>Protocol</h2>
 {about}
 <h2>Cost</h2>
@@ -79,12 +96,17 @@ def _table(rows: Iterable[Iterable[object]], head: Sequence[str]) -> str:
     return "<table>" + "".join(f"<tr>{line}</tr>" for line in lines) + "</table>"
 
 
-def _video(clips: ClipSet, rate: Fraction) -> str:
-    """Clips spread over all of them, as one movie in the page."""
+def _spread(clips: ClipSet) -> list[np.ndarray]:
+    """Some clips, spread over all of them."""
     shown = np.linspace(0, len(clips) - 1, min(NUM_SHOWN, len(clips))).round().astype(int)
+    return [clips.clips[index] for index in shown]
+
+
+def _video(clips: Sequence[np.ndarray], rate: Fraction, columns: int) -> str:
+    """Clips as one movie in the page."""
     with TemporaryDirectory() as folder:
         movie = Path(folder) / "clips.mp4"
-        write_movie(movie, contact_sheet([clips.clips[index] for index in shown], columns=NUM_COLUMNS), rate=rate)
+        write_movie(movie, contact_sheet(clips, columns=columns), rate=rate)
         return (
             f'<video autoplay loop muted playsinline src="data:video/mp4;base64,{_text(movie.read_bytes())}"></video>'
         )
