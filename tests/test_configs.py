@@ -89,7 +89,7 @@ def shortened(command):
 def test_the_readmes_commands_do_what_it_says(tmp_path):
     for name in ("configs", "tools"):
         (tmp_path / name).symlink_to(ROOT / name)
-    make_plates(tmp_path / "plates")
+    make_plates(tmp_path / "plates", num_frames=80)  # enough clips to be judged by
     environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for block in re.findall(r"```python\n(.*?)```", README, flags=re.S):
         result = subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, text=True)
