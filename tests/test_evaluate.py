@@ -153,7 +153,7 @@ MISTAKES = {
     "a missing folder": (lambda footage, clips: ["--clips", clips / "gone", *SETTINGS], "no such folder"),
     "a damaged I3D": (lambda footage, clips: ["--clips", clips, "--i3d", clips / "across" / "s100.mkv"], "s100.mkv"),
     "other classes": (lambda footage, clips: ["demo", "data.num_frames=8", "--num-clips", 8], "the classes"),
-    "footage too short": (lambda footage, clips: ["--clips", clips, "data.num_frames=200"], "none of its shots"),
+    "footage too short": (lambda footage, clips: ["--clips", clips, "data.num_frames=200"], "a clip spans 200"),
 }
 
 

@@ -15,8 +15,7 @@ from vidgan.errors import FootageError, RequestError, WeightsError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.prepare import PreparedFootage, prepare_footage
-from vidgan.footage.select import select_shots
-from vidgan.footage.shots import Scan
+from vidgan.footage.select import Selection, select_shots
 from vidgan.metrics.clip_sets import ClipSet, clips_of_footage, clips_of_generator, same_classes
 from vidgan.metrics.evaluate import Evaluator
 from vidgan.metrics.evaluation import Evaluation, Protocol
@@ -60,10 +59,11 @@ def judge(
     if loaded is not None and loaded.provenance.rate is not None:
         data = data.model_copy(update={"rate": loaded.provenance.rate * data.frame_stride})
     scan = scan_with_progress(footage, data, console)
-    train = _prepared(scan, data, "train", console)
-    if train is None:
-        raise FootageError(f"{footage}: none of its shots can be used; see `vidgan scan {footage}`")
-    heldout = _prepared(scan, data, "holdout", console)
+    train = _prepared(select_shots(scan, data), data, console)
+    try:
+        heldout = _prepared(select_shots(scan, data, split="holdout"), data, console)
+    except FootageError:  # none is set aside, or none of these can be read
+        heldout = None
     train_clips = clips_of_footage(train, data.num_frames, data.frame_stride)
     heldout_clips = None if heldout is None else _like(heldout, train, data)
     network, no_network = _network(i3d)
@@ -134,12 +134,8 @@ def _settings(of_weights: Config | None, path: Path | None, overrides: list[str]
     return load_config(path, overrides) if path else build_config({}, overrides)
 
 
-def _prepared(scan: Scan, data: DataConfig, split: str, console: Console) -> PreparedFootage | None:
-    """The shots of a split, ready to be cut into clips; None if there are none."""
-    try:
-        selection = select_shots(scan, data, split=split)
-    except FootageError:
-        return None
+def _prepared(selection: Selection, data: DataConfig, console: Console) -> PreparedFootage:
+    """Shots ready to be cut into clips."""
     with show_progress(console, "preparing", "frames") as progress:
         return prepare_footage(selection, data, progress=progress)
 
@@ -168,9 +164,7 @@ def _clips_of_folder(
 ) -> tuple[ClipSet, tuple[str, ...]]:
     """Clips that somebody else made, brought to the size and rate of the footage; all of them count."""
     data = data.model_copy(update={"holdout": 0.0, "leave_out": (), "cuts": "none", "rate": rate})
-    prepared = _prepared(scan_with_progress(folder, data, console), data, "train", console)
-    if prepared is None:
-        raise FootageError(f"{folder}: holds no clip of {data.num_frames} frames; see `vidgan scan {folder}`")
+    prepared = _prepared(select_shots(scan_with_progress(folder, data, console), data), data, console)
     return clips_of_footage(prepared, data.num_frames, data.frame_stride), prepared.class_names
 
 
