@@ -52,7 +52,7 @@ def report_scan(
     if html:
         with show_progress(console, "thumbnails", "shots") as progress:
             pictures = thumbnails(scan, data, progress=progress)
-        write_scan_page(html, scan, data, pictures)
+        write_scan_page(html, scan, totals.in_words(data), pictures)
         console.print(f"{html}", highlight=False, soft_wrap=True)
     return any(totals.num_clips.values())
 

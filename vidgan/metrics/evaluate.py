@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -16,12 +17,10 @@ from vidgan.metrics.clip_sets import ClipSet, together
 from vidgan.metrics.evaluation import (
     ClassFigure,
     Evaluation,
-    FrechetFigure,
     KernelFigure,
     MemorisationFigure,
     MotionFigure,
     Protocol,
-    Share,
     TimeArrowFigure,
     TwoSampleFigure,
     VarietyFigure,
@@ -35,7 +34,7 @@ from vidgan.metrics.memorisation import memorisation
 from vidgan.metrics.movement import compare_movement, describe_movement
 from vidgan.metrics.nearest_clips import NearestClips
 from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
-from vidgan.metrics.two_sample import Accuracy, class_accuracy, time_arrow_test, two_sample_test
+from vidgan.metrics.two_sample import class_accuracy, time_arrow_test, two_sample_test
 
 # Clips that the small networks learn from and judge, and that are searched for in the training footage; more would make
 # the figures little sharper, and would have to lie in memory at once.
@@ -95,14 +94,14 @@ class Evaluator:
 
     # Figures by the features of I3D
 
-    @property
+    @cached_property
     def real(self) -> ClipSet:
         """All real clips, training and held-out."""
         return self.train if self.heldout is None else together(self.train, self.heldout)
 
-    def fvd(self) -> FrechetFigure:
+    def fvd(self) -> Frechet:
         """Generated to all real clips."""
-        return _frechet(frechet_distance_of_features(self.features(self.real), self.features(self.generated)))
+        return frechet_distance_of_features(self.features(self.real), self.features(self.generated))
 
     def yardsticks(self) -> Yardsticks:
         """What other sets made of the same real clips are apart."""
@@ -209,7 +208,7 @@ class Evaluator:
         found = time_arrow_test(
             self._some(self.train), self._some(self._heldout()), self._some(self.generated), seed=self.seed
         )
-        return TimeArrowFigure(real=_share(found.real), generated=_share(found.generated), verdict=found.in_words)
+        return TimeArrowFigure(real=found.real, generated=found.generated, verdict=found.in_words)
 
     def two_sample(self) -> TwoSampleFigure:
         """Held-out real against generated clips."""
@@ -221,7 +220,7 @@ class Evaluator:
             seed=self.seed,
             real_groups=heldout.shots[chosen].tolist(),
         )
-        return TwoSampleFigure(accuracy=_share(found.accuracy), p_value=found.p_value)
+        return TwoSampleFigure(accuracy=found.accuracy, p_value=found.p_value)
 
     def classes(self) -> ClassFigure:
         """Learnt from training clips, judged on held-out and generated ones."""
@@ -238,8 +237,8 @@ class Evaluator:
         asked = found.generated_confusion.sum(1)
         right = found.generated_confusion.diagonal()
         return ClassFigure(
-            real=_share(found.real),
-            generated=_share(found.generated),
+            real=found.real,
+            generated=found.generated,
             by_class={name: float(right[label] / asked[label]) for label, name in enumerate(names) if asked[label]},
         )
 
@@ -271,14 +270,14 @@ class Evaluator:
             pairs.append((clip, training[:, :, ::-1] if nearest.mirrored[index] else training))
         return pairs
 
-    def frame_frechet(self) -> FrechetFigure:
+    def frame_frechet(self) -> Frechet:
         """Of single frames, by the random network."""
         network = frames_of.random_network()
         moments = [
             streamed_moments(frames_of.frame_features(network, clip) for clip in of.clips)
             for of in (self.real, self.generated)
         ]
-        return _frechet(frechet_distance(*moments))
+        return frechet_distance(*moments)
 
     def _heldout(self) -> ClipSet:
         if self.heldout is None or len(self.heldout) < 2:
@@ -287,11 +286,3 @@ class Evaluator:
 
     def _some(self, of: ClipSet) -> np.ndarray:
         return of.array(of.some(MOST_IN_MEMORY, self.seed))
-
-
-def _frechet(found: Frechet) -> FrechetFigure:
-    return FrechetFigure(**vars(found))
-
-
-def _share(found: Accuracy) -> Share:
-    return Share(**vars(found))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from vidgan.metrics.frechet import Frechet
+from vidgan.metrics.two_sample import Accuracy
+
 EVALUATION_FORMAT = 1
 
 
@@ -32,18 +35,6 @@ class Protocol(Part):
     """Seeds of the generated takes, and of the evaluation's own draws."""
     features: str
     """The network behind fvd, kvd, variety and coverage, and how pictures come to its size."""
-
-
-class FrechetFigure(Part):
-    """A squared Frechet distance, and how far it can be trusted."""
-
-    value: float
-    num_real: int
-    num_generated: int
-    rank_real: int
-    rank_generated: int
-    small_sample: bool
-    """Fewer than 2,048 clips on either side: compare it with the yardsticks, not with published figures."""
 
 
 class Yardsticks(Part):
@@ -84,20 +75,11 @@ class MotionFigure(Part):
     generated_flow: tuple[float, ...]
 
 
-class Share(Part):
-    """A share with its 95 % interval."""
-
-    value: float
-    low: float
-    high: float
-    num_test: int
-
-
 class TimeArrowFigure(Part):
     """How often a network that learnt it from real clips tells forwards from backwards."""
 
-    real: Share
-    generated: Share
+    real: Accuracy
+    generated: Accuracy
     verdict: str
 
 
@@ -130,15 +112,15 @@ class MemorisationFigure(Part):
 class TwoSampleFigure(Part):
     """How often a network tells held-out real clips from generated ones; 50 % is the goal."""
 
-    accuracy: Share
+    accuracy: Accuracy
     p_value: float
 
 
 class ClassFigure(Part):
     """How often classes are recognised by a network that learnt them from real clips."""
 
-    real: Share
-    generated: Share
+    real: Accuracy
+    generated: Accuracy
     by_class: dict[str, float]
     """Share of generated clips that are recognised as the class they were asked for."""
 
@@ -148,10 +130,10 @@ class Evaluation(Part):
 
     version: int = EVALUATION_FORMAT
     protocol: Protocol
-    fvd: FrechetFigure | None = None
+    fvd: Frechet | None = None
     yardsticks: Yardsticks | None = None
     kvd: KernelFigure | None = None
-    frame_frechet: FrechetFigure | None = None
+    frame_frechet: Frechet | None = None
     """Of single frames, by a convolutional network with random weights: colours and textures, not things. Not FID."""
     motion: MotionFigure | None = None
     time_arrow: TimeArrowFigure | None = None

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from vidgan.files import write_text
 from vidgan.media.movie_writer import write_movie
 from vidgan.metrics.clip_sets import ClipSet
 from vidgan.metrics.evaluation import Evaluation
 from vidgan.review.evaluation_table import figures_in_words
+from vidgan.review.page import write_page
 from vidgan.review.sheets import contact_sheet
 
 if TYPE_CHECKING:
@@ -65,15 +65,11 @@ def write_evaluation_page(
         for name, clips in (("real", real), ("generated", generated))
     )
     alike = _video([clip for pair in pairs for clip in pair], rate, 2 * PAIRS_IN_A_ROW) if pairs else ""
-    write_text(
+    write_page(
         path,
-        f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>Evaluation of {escape(protocol.generated)}</title>
-<style>{_STYLE}</style>
-<h1>{escape(protocol.generated)} judged by {escape(protocol.footage)}</h1>
+        title=f"Evaluation of {protocol.generated}",
+        style=_STYLE,
+        body=f"""<h1>{escape(protocol.generated)} judged by {escape(protocol.footage)}</h1>
 {figures}
 {missing}
 <div class="sides">{sides}</div>
@@ -84,9 +80,7 @@ def write_evaluation_page(
 <h2>Protocol</h2>
 {about}
 <h2>Cost</h2>
-{seconds}
-</html>
-""",
+{seconds}""",
     )
 
 

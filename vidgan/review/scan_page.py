@@ -7,10 +7,9 @@ from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
-from vidgan.config import DataConfig
-from vidgan.files import write_text
 from vidgan.footage.shots import Scan, Shot
-from vidgan.review.scan_table import scan_totals, shot_facts
+from vidgan.review.page import write_page
+from vidgan.review.scan_table import shot_facts
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8885; --dim: #888; }
@@ -29,33 +28,27 @@ td { border-top: 1px solid var(--line); padding: .25rem .8rem .25rem 0; vertical
 """
 
 
-def write_scan_page(path: str | Path, scan: Scan, data: DataConfig, thumbnails: Sequence[tuple[bytes, ...]]) -> None:
+def write_scan_page(path: str | Path, scan: Scan, totals: str, thumbnails: Sequence[tuple[bytes, ...]]) -> None:
     """Write a page with the totals, a card for each shot (dashed if it is set aside) and all notes.
 
-    `thumbnails` are JPEGs of each shot, in the order of the scan.
+    `totals` are lines of text, `thumbnails` JPEGs of each shot, in the order of the scan.
     """
-    name = escape(scan.root.resolve().name)
+    name = scan.root.resolve().name
     cards = "\n".join(_card(shot, pictures) for shot, pictures in zip(scan.shots, thumbnails, strict=True))
     notes = "\n".join(f"<tr><td>{escape(note.source)}</td><td>{escape(note.reason)}</td></tr>" for note in scan.notes)
-    write_text(
+    write_page(
         path,
-        f"""<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<title>{name}: footage</title>
-<style>{_STYLE}</style>
-<h1>{name}</h1>
-<p class="totals">{escape(scan_totals(scan, data).in_words(data))}</p>
+        title=f"{name}: footage",
+        style=_STYLE,
+        body=f"""<h1>{escape(name)}</h1>
+<p class="totals">{escape(totals)}</p>
 <ul>
 {cards}
 </ul>
 <h2>Not used, or not in full: {len(scan.notes)}</h2>
 <table>
 {notes}
-</table>
-</html>
-""",
+</table>""",
     )
 
 
