@@ -10,11 +10,12 @@ import pytest
 import torch
 from rich.console import Console
 
-from vidgan.config import build_config, load_config
+from vidgan.config import EvaluateConfig, build_config, load_config
 from vidgan.errors import ConfigError, RequestError, WeightsError
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training.log import curves_of_run
 from vidgan.training.loop import autocast, generate_batch, train, update_ema
 from vidgan.training.losses import OBJECTIVES
 from vidgan.training.memory import training_bytes
@@ -156,6 +157,19 @@ def test_a_run_leaves_config_checkpoint_weights_sheets_and_curves(tmp_path):
     assert result.newest_sheet.name == "000000064_clips.mp4"
     last = json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
     assert {"motion_generated", "motion_real", "variety_generated", "variety_real", "clips_per_second"} <= set(last)
+
+
+def test_figures_measured_along_the_way_are_logged_as_curves_and_change_no_update(tmp_path):
+    footage, config = two_classes(), tiny()
+    measured = config.model_copy(update={"evaluate": EvaluateConfig(every_kclips=0.024, num_clips=8)})
+    run_training(config, footage, tmp_path / "without", console=QUIET)
+    run_training(measured, footage, tmp_path / "with", console=QUIET)
+    assert losses_of(tmp_path / "with") == losses_of(tmp_path / "without")
+    assert curves_of_run(tmp_path / "without") == {}
+    curves = curves_of_run(tmp_path / "with")
+    assert {"motion_energy_decibels", "motion_flow_heights", "coverage", "frame_frechet", "seconds"} <= set(curves)
+    assert all([kclips for kclips, _ in points] == [0.024, 0.048] for points in curves.values())
+    assert all(math.isfinite(value) for points in curves.values() for _, value in points)
 
 
 def test_other_settings_on_the_same_run_are_refused_with_the_difference(tmp_path):

@@ -173,6 +173,10 @@ def evaluate_command(
     clips: Annotated[Path | None, typer.Option(help="Judge the movies of this folder, not a generator")] = None,
     config: Annotated[Path | None, typer.Option(help="With --clips: a YAML file; its data section counts")] = None,
     num_clips: Annotated[int, typer.Option(min=8, help="Takes to render, of seeds 1, 2, ...")] = 512,
+    loops: Annotated[bool, typer.Option("--loops", help="With --clips: the movies are loops")] = False,
+    stretch: Annotated[
+        int | None, typer.Option(min=2, help="With --clips: judge the seam after every so many frames of each movie")
+    ] = None,
     i3d: Annotated[Path | None, typer.Option(help="Weights of I3D; default: what `vidgan fetch-i3d` brought")] = None,
     json: Annotated[Path | None, typer.Option(help="Write all figures to this file")] = None,
     html: Annotated[Path | None, typer.Option(help="Write a report with plots and playing clips to this file")] = None,
@@ -189,6 +193,8 @@ def evaluate_command(
         config=config,
         overrides=overrides or [],
         num_clips=num_clips,
+        loops=loops,
+        stretch=stretch,
         i3d=i3d,
         json=json,
         html=html,

@@ -158,6 +158,16 @@ class TrainConfig(Section):
     """Thousands of clips from one checkpoint to the next."""
 
 
+class EvaluateConfig(Section):
+    """What is measured during training, against the footage; training waits for it."""
+
+    every_kclips: float | None = Field(None, gt=0)
+    """Thousands of clips from one evaluation to the next; unset: none. See `vidgan evaluate` for all figures."""
+    num_clips: int = Field(128, ge=8)
+    """Takes that are rendered for it, and real clips they are compared with; each costs about half a second on two
+    cores if the weights of I3D are there."""
+
+
 class Config(Section):
     """All settings of a run."""
 
@@ -165,6 +175,7 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    evaluate: EvaluateConfig = EvaluateConfig()
 
 
 def load_config(path: str | Path, overrides: list[str] | None = None) -> Config:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,25 +11,45 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from rich.console import Console
 
-from vidgan.config import Config, DataConfig, build_config, load_config
-from vidgan.errors import FootageError, RequestError, WeightsError
+from vidgan.config import DataConfig, build_config, load_config
+from vidgan.errors import FootageError, RequestError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.prepare import PreparedFootage, prepare_footage
 from vidgan.footage.select import Selection, select_shots
 from vidgan.metrics.clip_sets import ClipSet, clips_of_footage, clips_of_generator, same_classes
-from vidgan.metrics.evaluate import Evaluator
+from vidgan.metrics.evaluate import I3D_NAME, Evaluator
 from vidgan.metrics.evaluation import Evaluation, Protocol
-from vidgan.metrics.i3d import I3D
-from vidgan.metrics.i3d_weights import load_i3d
+from vidgan.metrics.features import find_i3d
 from vidgan.progress import show_progress
 from vidgan.review.evaluation_page import write_evaluation_page
 from vidgan.review.evaluation_table import evaluation_table
-from vidgan.survey import scan_with_progress
-from vidgan.weights import load_generator
+from vidgan.sampling.render import class_of_seed, render_take
+from vidgan.survey import print_selection, scan_with_progress
+from vidgan.training.log import curves_of_run
+from vidgan.weights import LoadedGenerator, load_generator
 
 # Fewer clips than this on either side say nothing.
 FEWEST_CLIPS = 8
+
+# Real clips that are compared, at most; more of a large folder would cost hours and change little.
+MOST_REAL_CLIPS = 2048
+
+# Takes whose seams between stretches are measured, and stretches in each.
+LONG_TAKES, STRETCHES = 16, 4
+
+
+@dataclass(frozen=True)
+class Judged:
+    """The clips to be judged, and what is known of them."""
+
+    name: str
+    clips: ClipSet
+    class_names: tuple[str, ...]
+    seeds: str
+    loops: Iterable[np.ndarray] | None = None
+    long_takes: Iterable[np.ndarray] | None = None
+    stretch: int = 0
 
 
 def judge(
@@ -39,6 +60,8 @@ def judge(
     config: Path | None,
     overrides: list[str],
     num_clips: int,
+    loops: bool,
+    stretch: int | None,
     i3d: Path | None,
     json: Path | None,
     html: Path | None,
@@ -46,74 +69,70 @@ def judge(
 ) -> Evaluation:
     """Evaluate the generator of `weights`, or the movies in `clips`; prints a table and writes what is asked for.
 
-    Raises `RequestError` unless one of the two is given, for other classes than the footage's, and for fewer than
-    8 clips on either side; otherwise as `load_generator`, `scan_footage` and `prepare_footage` do.
+    Raises `RequestError` unless one of the two is given, for another size or other classes than the footage's, and for
+    fewer than 8 clips on either side; otherwise as `load_generator`, `scan_footage` and `prepare_footage` do.
     """
     if (weights is None) == (clips is None):
         raise RequestError("name weights or --clips DIR, one of the two")
+    if clips is None and (loops or stretch is not None):
+        raise RequestError("--loops and --stretch say how the movies of --clips DIR were made; of weights it is known")
     for path in filter(None, (json, html)):
         writable_folder(path.resolve().parent)
     loaded = None if weights is None else load_generator(weights)
-    settings = _settings(None if loaded is None else loaded.provenance.config, config, overrides)
-    data = settings.data
-    if loaded is not None and loaded.provenance.rate is not None:
-        data = data.model_copy(update={"rate": loaded.provenance.rate * data.frame_stride})
+    data = _settings(loaded, config, overrides)
     scan = scan_with_progress(footage, data, console)
-    train = _prepared(select_shots(scan, data), data, console)
+    selection = select_shots(scan, data)
+    print_selection(footage, selection, data, console)
+    train = _prepared(selection, data, console)
     try:
         heldout = _prepared(select_shots(scan, data, split="holdout"), data, console)
     except FootageError:  # none is set aside, or none of these can be read
         heldout = None
     train_clips = clips_of_footage(train, data.num_frames, data.frame_stride)
     heldout_clips = None if heldout is None else _like(heldout, train, data)
-    network, no_network = _network(i3d)
-    work = writable_folder(cache_folder() / "evaluations")
-    with TemporaryDirectory(dir=work) as folder:
+    num_real = len(train_clips) + (0 if heldout_clips is None else len(heldout_clips))
+    _enough(num_real, footage, data)
+    network, no_network = find_i3d(i3d)
+    with TemporaryDirectory(dir=writable_folder(cache_folder() / "evaluations")) as folder:
         if loaded is not None:
-            with show_progress(console, "rendering", "clips") as progress:
-                done = iter(range(1, num_clips + 1))
-                generated = clips_of_generator(
-                    loaded,
-                    num_clips,
-                    Path(folder) / "clips.npy",
-                    progress=lambda: progress(next(done), num_clips),
-                )
-            names = loaded.provenance.class_names
+            judged = _clips_of_weights(weights, loaded, data, num_clips, Path(folder) / "clips.npy", console)
         else:
-            generated, names = _clips_of_folder(clips, data, train.rate, console)
-        generated = replace(generated, labels=same_classes(names, train.class_names, generated.labels))
-        num_real = len(train_clips) + (0 if heldout_clips is None else len(heldout_clips))
-        for what, count in ((f"{footage}", num_real), (f"{weights or clips}", len(generated))):
-            if count < FEWEST_CLIPS:
-                raise RequestError(
-                    f"{what}: {count} clips of {data.num_frames} frames (expected {FEWEST_CLIPS} or more)"
-                )
+            judged = _clips_of_folder(clips, data, train.rate, loops, stretch, console)
+        _enough(len(judged.clips), judged.name, data)
+        names = judged.class_names if data.classes == "folders" else ()
+        labels = same_classes(names, train.class_names, judged.clips.labels)
+        generated = replace(judged.clips, labels=labels)
         with show_progress(console, "evaluating", "clips") as progress:
             evaluator = Evaluator(
-                train=train_clips,
-                heldout=heldout_clips,
+                train=_share(train_clips, MOST_REAL_CLIPS / num_real),
+                heldout=None if heldout_clips is None else _share(heldout_clips, MOST_REAL_CLIPS / num_real),
                 footage=train,
                 generated=generated,
                 network=network,
                 no_network=no_network,
                 frame_stride=data.frame_stride,
+                loops=judged.loops,
+                long_takes=judged.long_takes,
+                stretch=judged.stretch,
                 progress=progress,
             )
             evaluation = evaluator.evaluate(
                 Protocol(
-                    generated=str(weights or clips),
+                    generated=judged.name,
                     footage=str(footage),
-                    num_real=num_real,
+                    num_real=len(evaluator.real),
                     num_generated=len(generated),
                     num_frames=data.num_frames,
                     frame_stride=data.frame_stride,
                     height=data.height,
                     width=data.width,
                     rate=None if train.rate is None else str(train.rate / data.frame_stride),
-                    real_clips="all clips of all shots, training and held-out, that do not overlap",
-                    seeds=f"takes 1 to {len(generated)}; draws of the evaluation 0" if loaded else "draws 0",
-                    features="I3D, Kinetics-400 logits, TF1 bilinear to 224x224" if network else "none",
-                )
+                    real_clips="all clips of all shots, training and held-out, that do not overlap"
+                    + (f"; {len(evaluator.real)} drawn from {num_real}" if num_real > MOST_REAL_CLIPS else ""),
+                    seeds=judged.seeds,
+                    features=f"{I3D_NAME}, TF1 bilinear to 224x224" if network else "none",
+                ),
+                curves={} if weights is None else curves_of_run(weights),
             )
         console.print(evaluation_table(evaluation), highlight=False)
         for name, reason in evaluation.missing.items():
@@ -127,11 +146,31 @@ def judge(
     return evaluation
 
 
-def _settings(of_weights: Config | None, path: Path | None, overrides: list[str]) -> Config:
-    """The config of the weights, or the one named; with overrides."""
-    if of_weights is not None:
-        return build_config(of_weights.model_dump(mode="json"), overrides)
-    return load_config(path, overrides) if path else build_config({}, overrides)
+def _settings(loaded: LoadedGenerator | None, path: Path | None, overrides: list[str]) -> DataConfig:
+    """Of the weights, or of the config that is named; with overrides, which cannot change the size of what is made."""
+    if loaded is None:
+        return (load_config(path, overrides) if path else build_config({}, overrides)).data
+    if path is not None:
+        raise RequestError("--config is for --clips DIR; weights bring their own, and settings can be overridden")
+    of_weights = loaded.provenance.config
+    data = build_config(of_weights.model_dump(mode="json"), overrides).data
+    for name in ("height", "width", "channels"):
+        found, made = getattr(data, name), getattr(of_weights.data, name)
+        if found != made:
+            raise RequestError(f"data.{name}={found}: {loaded.path} makes clips of {name} {made}; leave it as it is")
+    if loaded.provenance.rate is None:
+        return data
+    return data.model_copy(update={"rate": loaded.provenance.rate * data.frame_stride})
+
+
+def _enough(count: int, name: str | Path, data: DataConfig) -> None:
+    if count < FEWEST_CLIPS:
+        raise RequestError(f"{name}: {count} clips of {data.num_frames} frames (expected {FEWEST_CLIPS} or more)")
+
+
+def _share(clips: ClipSet, share: float) -> ClipSet:
+    """All, or so many of them."""
+    return clips if share >= 1 else clips.limited(max(1, round(len(clips) * share)), seed=0)
 
 
 def _prepared(selection: Selection, data: DataConfig, console: Console) -> PreparedFootage:
@@ -149,23 +188,47 @@ def _like(heldout: PreparedFootage, train: PreparedFootage, data: DataConfig) ->
     return replace(found, labels=labels)
 
 
-def _network(path: Path | None) -> tuple[I3D | None, str]:
-    """I3D, or why it is not there; a file that was named must be right."""
-    try:
-        return load_i3d(path), ""
-    except WeightsError as error:
-        if path is not None:
-            raise
-        return None, str(error)
+def _clips_of_weights(
+    name: str, loaded: LoadedGenerator, data: DataConfig, num_clips: int, file: Path, console: Console
+) -> Judged:
+    """Takes of seeds 1, 2, ..., and longer ones of the first of these."""
+    with show_progress(console, "rendering", "clips") as progress:
+        done = iter(range(1, num_clips + 1))
+        clips = clips_of_generator(
+            loaded, num_clips, data.num_frames, file, progress=lambda: progress(next(done), num_clips)
+        )
+    stretch = loaded.provenance.config.data.num_frames
+    long_takes = (
+        np.stack(list(render_take(loaded, seed, class_of_seed(seed, loaded.provenance), STRETCHES * stretch)))
+        for seed in range(1, LONG_TAKES + 1)
+    )
+    return Judged(
+        name=name,
+        clips=clips,
+        class_names=loaded.provenance.class_names,
+        seeds=f"takes 1 to {num_clips}; draws of the evaluation 0",
+        long_takes=long_takes if stretch > 1 else None,
+        stretch=stretch,
+    )
 
 
 def _clips_of_folder(
-    folder: Path, data: DataConfig, rate: Fraction | None, console: Console
-) -> tuple[ClipSet, tuple[str, ...]]:
+    folder: Path, data: DataConfig, rate: Fraction | None, loops: bool, stretch: int | None, console: Console
+) -> Judged:
     """Clips that somebody else made, brought to the size and rate of the footage; all of them count."""
     data = data.model_copy(update={"holdout": 0.0, "leave_out": (), "cuts": "none", "rate": rate})
-    prepared = _prepared(select_shots(scan_with_progress(folder, data, console), data), data, console)
-    return clips_of_footage(prepared, data.num_frames, data.frame_stride), prepared.class_names
+    selection = select_shots(scan_with_progress(folder, data, console), data)
+    print_selection(folder, selection, data, console)
+    prepared = _prepared(selection, data, console)
+    return Judged(
+        name=str(folder),
+        clips=clips_of_footage(prepared, data.num_frames, data.frame_stride),
+        class_names=prepared.class_names,
+        seeds="draws of the evaluation 0",
+        loops=prepared.frames if loops else None,
+        long_takes=None if stretch is None else [frames for frames in prepared.frames if len(frames) > stretch],
+        stretch=stretch or 0,
+    )
 
 
 def _rate(footage: PreparedFootage, data: DataConfig) -> Fraction:

@@ -25,6 +25,7 @@ from vidgan.footage.augment import augment_video
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage, prepared_bytes
 from vidgan.footage.select import Selection
+from vidgan.metrics.during_training import RunningEvaluation
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import (
     build_discriminator,
@@ -38,14 +39,20 @@ from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.review.takes import Take, class_name, take_name, write_sheets
 from vidgan.sampling.render import render_take
 from vidgan.training.interrupt import listening_for_stop
-from vidgan.training.log import StatsLog
+from vidgan.training.log import EVALUATED, StatsLog
 from vidgan.training.loop import real_video, train
 from vidgan.training.memory import training_bytes
 from vidgan.training.state import TrainState, load_checkpoint, new_state, save_checkpoint
 from vidgan.weights import WEIGHTS_NAME, LoadedGenerator, Provenance, save_generator
 
 # Settings that may differ when a run goes on.
-CHANGEABLE = {"train.total_kclips", "train.sample_kclips", "train.checkpoint_kclips"}
+CHANGEABLE = {
+    "train.total_kclips",
+    "train.sample_kclips",
+    "train.checkpoint_kclips",
+    "evaluate.every_kclips",
+    "evaluate.num_clips",
+}
 
 # Takes on a sheet of samples: so many of each class, or so many in all.
 SHEET_TAKES_PER_CLASS = 6
@@ -123,7 +130,21 @@ def run_training(
         newest_sheet, statistics = draw_samples(run / "samples", state, clips, provenance)
         return statistics
 
-    began, began_at = time.monotonic(), state.num_clips
+    evaluation = None
+    if config.evaluate.every_kclips is not None:
+        evaluation = RunningEvaluation(footage, config)
+        console.print(
+            f"evaluating {evaluation.num_clips} takes every {config.evaluate.every_kclips:g} kclips"
+            + (f"; no FVD: {evaluation.no_network}" if evaluation.no_network else ""),
+            highlight=False,
+            markup=False,
+        )
+
+    def evaluate() -> dict[str, float]:
+        loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=run)
+        return {f"{EVALUATED}{name}": value for name, value in evaluation.figures(loaded).items()}
+
+    began, began_at, waited = time.monotonic(), state.num_clips, 0.0
     log = StatsLog(run, num_clips=state.num_clips)
     with listening_for_stop() as stop, training_bar(console) as progress:
         task = progress.add_task(
@@ -133,13 +154,16 @@ def run_training(
             log.write(0, draw_sheets())
         for statistics in train(state, clips, config):
             seconds = time.monotonic() - began
-            statistics["clips_per_second"] = (state.num_clips - began_at) / seconds
+            statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
             left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
             left = left if max_seconds is None else min(left, max_seconds - seconds)
             out_of_time = max_seconds is not None and seconds >= max_seconds
             last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
             if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
                 statistics |= draw_sheets()
+            if evaluation and _due(state.num_clips, config.evaluate.every_kclips, settings.batch_size):
+                statistics |= evaluate()
+                waited += statistics[f"{EVALUATED}seconds"]
             log.write(state.num_clips, statistics)
             if _due(state.num_clips, settings.checkpoint_kclips, settings.batch_size) or last:
                 save()

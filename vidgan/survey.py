@@ -59,11 +59,16 @@ def report_scan(
 
 def look_at_footage(folder: str | Path, config: Config, console: Console) -> Selection:
     """Scan a folder and choose its shots, with progress; says what was found and what was set aside."""
-    scan = scan_with_progress(folder, config.data, console)
-    selection = select_shots(scan, config.data)
+    selection = select_shots(scan_with_progress(folder, config.data, console), config.data)
+    print_selection(folder, selection, config.data, console)
+    return selection
+
+
+def print_selection(folder: str | Path, selection: Selection, data: DataConfig, console: Console) -> None:
+    """Say what was found, how shots are changed to fit, what was set aside, and what is not used."""
     at_rate = f" at {selection.rate} frames/s" if selection.rate else ""
     console.print(
-        f"{folder}: {len(selection.shots)} shots{at_rate}, {selection.num_clips(config.data)} clips"
+        f"{folder}: {len(selection.shots)} shots{at_rate}, {selection.num_clips(data)} clips"
         + (f", classes {', '.join(selection.class_names)}" if selection.class_names else ""),
         highlight=False,
     )
@@ -74,7 +79,6 @@ def look_at_footage(folder: str | Path, config: Config, console: Console) -> Sel
     for about, count in Counter(about for chosen in selection.shots for about in chosen.shot.notes).items():
         console.print(f"  {count} of {len(selection.shots)} shots: {about}", highlight=False, markup=False, style="dim")
     print_notes(selection.notes, selection, console)
-    return selection
 
 
 def print_notes(notes: tuple[Note, ...], selection: Selection, console: Console) -> None:

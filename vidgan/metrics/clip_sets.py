@@ -26,7 +26,7 @@ class ClipSet:
     shots: np.ndarray
     """int64 [N], which clips come from one shot, or one take."""
     content: str
-    """SHA-256 of all that decides the clips."""
+    """SHA-256 of all that decides the clips; empty if nobody will ask for them again."""
 
     def __len__(self) -> int:
         """Number of clips."""
@@ -35,6 +35,18 @@ class ClipSet:
     def some(self, count: int, seed: int) -> np.ndarray:
         """Positions of at most `count` clips, drawn without replacement, ascending."""
         return np.sort(np.random.default_rng(seed).permutation(len(self))[:count])
+
+    def limited(self, count: int, seed: int) -> ClipSet:
+        """At most `count` of these clips, drawn without replacement."""
+        if len(self) <= count:
+            return self
+        chosen = self.some(count, seed)
+        return ClipSet(
+            clips=tuple(self.clips[position] for position in chosen),
+            labels=self.labels[chosen],
+            shots=self.shots[chosen],
+            content=_hash(self.content, count, seed),
+        )
 
     def array(self, positions: np.ndarray) -> np.ndarray:
         """uint8 [N, T, H, W, C] in memory."""
@@ -69,20 +81,21 @@ def together(first: ClipSet, second: ClipSet) -> ClipSet:
 
 
 def clips_of_generator(
-    loaded: LoadedGenerator, count: int, file: Path, *, progress: Callable[[], None] | None = None
+    loaded: LoadedGenerator, count: int, num_frames: int, file: Path, *, progress: Callable[[], None] | None = None
 ) -> ClipSet:
     """Takes of seeds 1, 2, ... `count`, each in the class it belongs to, rendered into a mapped file."""
     data = loaded.provenance.config.data
-    shape = (count, data.num_frames, data.height, data.width, data.channels)
+    shape = (count, num_frames, data.height, data.width, data.channels)
     frames = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
     labels = np.array([class_of_seed(seed, loaded.provenance) for seed in range(1, count + 1)], np.int64)
     for take, label in enumerate(labels.tolist()):
-        for index, frame in enumerate(render_take(loaded, take + 1, label, data.num_frames)):
+        for index, frame in enumerate(render_take(loaded, take + 1, label, num_frames)):
             frames[take, index] = frame
         if progress:
             progress()
     frames.flush()
-    return ClipSet(tuple(frames), labels, np.arange(count), _hash(loaded.weights_hash, count, data.num_frames))
+    content = _hash(loaded.weights_hash, count, num_frames) if loaded.weights_hash else ""
+    return ClipSet(tuple(frames), labels, np.arange(count), content)
 
 
 def same_classes(generated: tuple[str, ...], real: tuple[str, ...], labels: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -34,14 +35,20 @@ from vidgan.metrics.memorisation import memorisation
 from vidgan.metrics.movement import compare_movement, describe_movement
 from vidgan.metrics.nearest_clips import NearestClips
 from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
+from vidgan.metrics.seams import loop_seam, stretch_seam
 from vidgan.metrics.two_sample import class_accuracy, time_arrow_test, two_sample_test
 
 # Clips that the small networks learn from and judge, and that are searched for in the training footage; more would make
 # the figures little sharper, and would have to lie in memory at once.
 MOST_IN_MEMORY = 512
 
+# Real clips that yardsticks are made of. Each costs as much as a clip to judge, four times over.
+YARDSTICK_CLIPS = 192
+
 # Generated clips that are shown beside the training clips they resemble most.
 NUM_PAIRS = 20
+
+I3D_NAME = "I3D, Kinetics-400 logits"
 
 # Below this share of the real clips' variety, a class has collapsed.
 COLLAPSED = 0.5
@@ -60,6 +67,11 @@ class Evaluator:
     no_network: str
     """Why there is none."""
     frame_stride: int
+    loops: Iterable[np.ndarray] | None = None
+    """Whole loops, uint8 [T, H, W, C] each, if the clips are such."""
+    long_takes: Iterable[np.ndarray] | None = None
+    """Takes of several stretches of `stretch` frames each."""
+    stretch: int = 0
     seed: int = 0
     progress: Callable[[int, int], None] | None = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -68,8 +80,10 @@ class Evaluator:
     """After `memorisation`: the generated clips that resemble training clips most, beside these."""
     _embedded: int = 0
 
-    def evaluate(self, protocol: Protocol) -> Evaluation:
-        """Every figure that can be had; one that cannot leaves its reason in `missing`."""
+    def evaluate(
+        self, protocol: Protocol, curves: dict[str, tuple[tuple[float, float], ...]] | None = None
+    ) -> Evaluation:
+        """Every figure that can be had; one that cannot leaves its reason in `missing`. `curves` are passed on."""
         figures: dict[str, object] = {}
         steps: dict[str, Callable[[], object]] = {
             "motion": self.motion,
@@ -83,6 +97,10 @@ class Evaluator:
             "kvd": self.kvd,
             "variety": self.variety,
         }
+        if self.loops is not None:
+            steps["loop_seam"] = lambda: loop_seam(self.loops, seed=self.seed)
+        if self.long_takes is not None:
+            steps["stretch_seam"] = lambda: stretch_seam(self.long_takes, self.stretch, seed=self.seed)
         for name, measure in steps.items():
             began = time.monotonic()
             try:
@@ -90,7 +108,30 @@ class Evaluator:
             except VidganError as error:
                 self.missing[name] = str(error)
             self.seconds[name] = round(time.monotonic() - began, 2)
-        return Evaluation(protocol=protocol, **figures, missing=self.missing, seconds=self.seconds)
+        return Evaluation(protocol=protocol, **figures, curves=curves or {}, missing=self.missing, seconds=self.seconds)
+
+    def cheap_figures(self) -> dict[str, float]:
+        """What can be measured often, by name: movement, coverage, single frames, and FVD if I3D is there."""
+
+        def of_motion() -> dict[str, float]:
+            motion = self.motion()
+            names = "energy_decibels", "spectrum_decibels", "flicker_levels", "flow_heights"
+            return {f"motion_{name}": getattr(motion, name) for name in names}
+
+        def of_variety() -> dict[str, float]:
+            variety = self.variety()
+            return {"coverage": variety.coverage, "density": variety.density}
+
+        figures: dict[str, float] = {}
+        for measure in (
+            of_motion,
+            of_variety,
+            lambda: {"frame_frechet": self.frame_frechet().value},
+            lambda: {"fvd": self.fvd().value},
+        ):
+            with suppress(VidganError):  # clips too short or too few for it, or no I3D
+                figures |= measure()
+        return figures
 
     # Figures by the features of I3D
 
@@ -101,11 +142,12 @@ class Evaluator:
 
     def fvd(self) -> Frechet:
         """Generated to all real clips."""
-        return frechet_distance_of_features(self.features(self.real), self.features(self.generated))
+        return frechet_distance_of_features(self.features_of_real(), self.features(self.generated))
 
     def yardsticks(self) -> Yardsticks:
         """What other sets made of the same real clips are apart."""
-        real = self.features(self.real)
+        real, some = self.features_of_real(), self.real.limited(YARDSTICK_CLIPS, self.seed)
+        of_some = real[self.real.some(len(some), self.seed)]
         order = np.random.default_rng([self.seed, 0]).permutation(len(real))
         shuffling, noise = (np.random.default_rng([self.seed, purpose]) for purpose in (1, 2))
         half = len(real) // 2
@@ -114,9 +156,9 @@ class Evaluator:
             return frechet_distance_of_features(first, second).value
 
         def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> float:
-            return apart(real, self.features(self.real, name, change))
+            return apart(of_some, self.features(some, name, change))
 
-        shape = self.real.clips[0].shape
+        shape = some.clips[0].shape
         return Yardsticks(
             half_half=apart(real[order[:half]], real[order[half : 2 * half]]),
             mirrored=changed("mirrored", lambda clip: clip[:, :, ::-1]),
@@ -126,11 +168,12 @@ class Evaluator:
             heldout=None
             if self.heldout is None or len(self.heldout) < 2
             else apart(self.features(self.train), self.features(self.heldout)),
+            num_clips=len(some),
         )
 
     def kvd(self) -> KernelFigure:
         """Generated to all real clips."""
-        found = kernel_distance(self.features(self.real), self.features(self.generated), seed=self.seed)
+        found = kernel_distance(self.features_of_real(), self.features(self.generated), seed=self.seed)
         return KernelFigure(
             value=found.value,
             subset_mean=found.subset_mean,
@@ -148,7 +191,7 @@ class Evaluator:
             ]
             name = frames_of.NAME
         else:
-            features, name = [self.features(of) for of in (self.real, self.generated)], "I3D, Kinetics-400 logits"
+            features, name = [self.features_of_real(), self.features(self.generated)], I3D_NAME
         names = self.footage.class_names or ("all",)
         spread = [
             {names[label]: distance for label, distance in mean_pairwise_distance(of, labels).items()}
@@ -171,6 +214,10 @@ class Evaluator:
             collapsed=collapsed,
         )
 
+    def features_of_real(self) -> np.ndarray:
+        """Of training and of held-out clips, each remembered by itself."""
+        return np.concatenate([self.features(of) for of in (self.train, self.heldout) if of is not None])
+
     def features(
         self, of: ClipSet, name: str = "", change: Callable[[np.ndarray], np.ndarray] = lambda clip: clip
     ) -> np.ndarray:
@@ -181,7 +228,7 @@ class Evaluator:
         return remembered_features(self.network, of.content, made, self._counted(change(clip) for clip in of.clips))
 
     def _counted(self, clips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        total = len(self.generated) + 5 * len(self.real) + (len(self.real) if self.heldout is not None else 0)
+        total = len(self.generated) + len(self.real) + 4 * min(len(self.real), YARDSTICK_CLIPS)
         for clip in clips:
             yield clip
             self._embedded += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from vidgan.metrics.frechet import Frechet
+from vidgan.metrics.seams import Seam
 from vidgan.metrics.two_sample import Accuracy
 
 EVALUATION_FORMAT = 1
@@ -50,6 +51,12 @@ class Yardsticks(Part):
     noise: float
     heldout: float | None
     """Held-out shots to training shots; None without any."""
+    num_clips: int
+    """Real clips that were mirrored, shuffled, frozen or made noise; each set is compared with these same ones."""
+
+    def marks(self) -> dict[str, float]:
+        """The distances by name."""
+        return {name: value for name, value in self if name != "num_clips" and value is not None}
 
 
 class KernelFigure(Part):
@@ -141,6 +148,12 @@ class Evaluation(Part):
     memorisation: MemorisationFigure | None = None
     two_sample: TwoSampleFigure | None = None
     classes: ClassFigure | None = None
+    loop_seam: Seam | None = None
+    """Of clips that are said to be loops."""
+    stretch_seam: Seam | None = None
+    """Of takes that are longer than what is rendered at once."""
+    curves: dict[str, tuple[tuple[float, float], ...]] = {}
+    """What training measured along the way (`evaluate.every_kclips`): (kclips, value) of each figure."""
     missing: dict[str, str] = {}
     """Why a figure is not there."""
     seconds: dict[str, float] = {}

@@ -111,12 +111,11 @@ def _text(content: bytes) -> str:
 
 
 def _plots(evaluation: Evaluation) -> Iterator[bytes]:
-    """PNGs: the distance among its yardsticks, and how real and generated clips move."""
+    """PNGs: the distance among its yardsticks, how real and generated clips move, and what training measured."""
     from matplotlib.figure import Figure
 
     if evaluation.fvd and evaluation.yardsticks:
-        marks = {name: value for name, value in evaluation.yardsticks if value is not None}
-        marks["generated"] = evaluation.fvd.value
+        marks = evaluation.yardsticks.marks() | {"generated": evaluation.fvd.value}
         marks = dict(sorted(marks.items(), key=lambda mark: mark[1]))
         figure = Figure(figsize=(6, 3), layout="constrained")
         axes = figure.subplots()
@@ -138,6 +137,14 @@ def _plots(evaluation: Evaluation) -> Iterator[bytes]:
         left.set_ylabel("share of motion energy")
         right.set_xlabel("speed, heights a frame")
         right.legend()
+        yield _png(figure)
+    if evaluation.curves:
+        figure = Figure(figsize=(6, 1.6 * len(evaluation.curves)), layout="constrained")
+        every = figure.subplots(len(evaluation.curves), sharex=True, squeeze=False)[:, 0]
+        for axes, (name, points) in zip(every, evaluation.curves.items(), strict=True):
+            axes.plot(*zip(*points, strict=True), marker=".")
+            axes.set_title(name.replace("_", " "), loc="left", fontsize="medium")
+        every[-1].set_xlabel("kclips seen in training")
         yield _png(figure)
 
 

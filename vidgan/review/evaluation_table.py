@@ -26,9 +26,7 @@ def figures_in_words(evaluation: Evaluation) -> list[tuple[str, str, str]]:
         small = ", small sample" if evaluation.fvd.small_sample else ""
         what = f"FVD{protocol.num_frames}, {evaluation.fvd.num_generated} to {evaluation.fvd.num_real} clips{small}"
         marks = evaluation.yardsticks
-        against = (
-            "" if marks is None else ", ".join(f"{name} {value:.0f}" for name, value in marks if value is not None)
-        )
+        against = "" if marks is None else ", ".join(f"{name} {value:.0f}" for name, value in marks.marks().items())
         rows.append((what, f"{evaluation.fvd.value:.1f}", against))
     if evaluation.kvd:
         rows.append(
@@ -74,4 +72,13 @@ def figures_in_words(evaluation: Evaluation) -> list[tuple[str, str, str]]:
         rows.append(
             ("class recognised", f"{classes.generated.value:.0%}", f"{classes.real.value:.0%} of held-out clips")
         )
+    for name, seam in (("loop", evaluation.loop_seam), ("stretch", evaluation.stretch_seam)):
+        if seam:
+            rows.append(
+                (
+                    f"step over a {name}'s seam",
+                    f"{seam.ratio:.2f} times",
+                    f"1: a step like any other; {seam.low:.2f} to {seam.high:.2f}",
+                )
+            )
     return rows

@@ -9,12 +9,17 @@ from torch.utils.tensorboard import SummaryWriter
 
 from vidgan.files import write_text
 
+STATS_NAME = "stats.jsonl"
+
+# What an evaluation during training measures is logged under names that begin so.
+EVALUATED = "evaluate/"
+
 
 class StatsLog:
     """Appends statistics; what an interrupted run wrote after its last checkpoint is taken back."""
 
     def __init__(self, folder: Path, *, num_clips: int) -> None:
-        self._path = folder / "stats.jsonl"
+        self._path = folder / STATS_NAME
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
@@ -32,6 +37,19 @@ class StatsLog:
         """Write out what is buffered."""
         self._file.close()
         self._board.close()
+
+
+def curves_of_run(run: str | Path) -> dict[str, tuple[tuple[float, float], ...]]:
+    """(kclips, value) of each figure that was evaluated during training, at two moments or more."""
+    path = Path(run) / STATS_NAME
+    curves: dict[str, list[tuple[float, float]]] = {}
+    for line in path.read_text(encoding="utf-8").splitlines() if path.is_file() else ():
+        if _clips_of(line) < float("inf"):
+            point = json.loads(line)
+            for name in point:
+                if name.startswith(EVALUATED):
+                    curves.setdefault(name.removeprefix(EVALUATED), []).append((point["num_clips"] / 1000, point[name]))
+    return {name: tuple(points) for name, points in curves.items() if len(points) > 1}
 
 
 def _clips_of(line: str) -> float:

@@ -1,0 +1,61 @@
+"""Seams: does the picture jump where a loop begins again, or where one rendered stretch follows another?
+
+A step is the change from a frame to the next. A clean seam is a step like all others, so what is reported is the ratio
+of the steps over seams to the steps within, root mean square over all takes: 1 is the goal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+
+from vidgan.errors import RequestError
+from vidgan.metrics.movement import ROUNDING
+
+# Draws of takes, with replacement, whose ratios say how exact the figure is.
+NUM_RESAMPLES = 1000
+
+
+@dataclass(frozen=True)
+class Seam:
+    """How steps over seams compare with steps within."""
+
+    ratio: float
+    """Root mean square; 1 where no seam can be told, 0 where the frame before is repeated."""
+    low: float
+    """Of the 95 % interval over takes (percentile bootstrap, Efron 1979)."""
+    high: float
+    num_seams: int
+
+
+def loop_seam(loops: Iterable[np.ndarray], *, seed: int) -> Seam:
+    """Of loops uint8 [T, H, W, C], whose first frame follows the last; in the memory of one."""
+    return _seam([_steps(np.concatenate([loop, loop[:1]]), len(loop)) for loop in loops], seed)
+
+
+def stretch_seam(takes: Iterable[np.ndarray], stretch: int, *, seed: int) -> Seam:
+    """Of takes uint8 [T, H, W, C] that were rendered in stretches of so many frames; in the memory of one."""
+    return _seam([_steps(take, stretch) for take in takes], seed)
+
+
+def _steps(frames: np.ndarray, stretch: int) -> tuple[float, float, int]:
+    """Mean squared step over seams, the same within stretches (rounding added to both), and the number of seams."""
+    energies = np.array([np.square(after.astype(np.float32) - before).mean() for before, after in pairwise(frames)])
+    over = np.arange(1, len(frames)) % stretch == 0
+    if not over.any() or over.all():
+        raise RequestError(f"a take of {len(frames)} frames has no seam between stretches of {stretch} frames")
+    return energies[over].mean() + ROUNDING, energies[~over].mean() + ROUNDING, int(over.sum())
+
+
+def _seam(steps: list[tuple[float, float, int]], seed: int) -> Seam:
+    if len(steps) < 2:
+        raise RequestError(f"{len(steps)} take with seams (expected 2 or more, to say how exact the figure is)")
+    energies = np.array([(over, within) for over, within, _ in steps])
+    drawn = np.random.default_rng(seed).integers(len(steps), size=(NUM_RESAMPLES, len(steps)))
+    resampled = energies[drawn].mean(1)
+    low, high = np.percentile(np.sqrt(resampled[:, 0] / resampled[:, 1]), [2.5, 97.5])
+    over, within = energies.mean(0)
+    return Seam(float(np.sqrt(over / within)), float(low), float(high), sum(count for *_, count in steps))
