@@ -28,9 +28,12 @@ ALLOWED = {
     "metrics": BASE | {"nn", "footage", "media", "weights", "sampling"},
     "review": BASE | {"nn", "footage", "media", "weights", "sampling", "metrics"},
     "progress": set(),
+    "processor": set(),
     "survey": BASE | {"footage", "review", "progress"},
-    "judge": BASE | {"footage", "weights", "metrics", "review", "progress", "survey"},
-    "run": BASE | {"nn", "footage", "weights", "sampling", "training", "metrics", "review", "progress", "survey"},
+    "judge": BASE
+    | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
+    "run": BASE
+    | {"nn", "footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

@@ -36,7 +36,7 @@ def test_a_config_comes_back_equal_through_yaml(tmp_path):
         {
             "data": {"rate": "24000/1001", "height": 36, "width": 64, "channels": 1, "classes": "folders"},
             "augment": {"color": 0.25, "mirror": True},
-            "train": {"adam_betas": [0.5, 0.9], "generator_lr": 1e-5, "loss": "hinge"},
+            "train": {"adam_beta2": {0: 0.9, 10: 0.99}, "generator_lr": 1e-5, "loss": "hinge"},
         }
     )
     for each in (config, Config()):
@@ -136,7 +136,7 @@ def test_an_unknown_setting_like_no_other_names_all():
         ({"data": {"height": 7}}, "data.height is 7: Input should be greater than or equal to 8"),
         ({"data": {"channels": 2}}, "data.channels is 2: Input should be 1 or 3"),
         ({"train": {"loss": "wgan"}}, "train.loss is 'wgan': Input should be 'minimax'"),
-        ({"train": {"adam_betas": [0, "x"]}}, "train.adam_betas.1 is 'x': Input should be a valid number"),
+        ({"train": {"adam_beta1": "x"}}, "train.adam_beta1 is 'x': Input should be a valid number"),
         ({"train": 5}, "train is 5: "),
     ],
 )

@@ -166,9 +166,9 @@ def test_a_large_folder_is_judged_by_a_drawn_part_of_it(real):
 
 
 def test_a_collapsed_generator_is_called_so(real):
-    assert not evaluator(real).variety().collapsed
+    assert not evaluator(real).of_features.variety().collapsed
     one = moving_bar(100, "across")[:LENGTH]
-    found = evaluator(real, lambda clip: one).variety()
+    found = evaluator(real, lambda clip: one).of_features.variety()
     assert found.collapsed
     assert found.coverage < 0.5 * found.expected_coverage
 
@@ -223,7 +223,7 @@ def test_a_figure_that_cannot_be_had_leaves_its_reason_and_the_others_go_on(real
     with pytest.raises(VidganError, match="no shots are set aside"):
         alone.two_sample()
     with pytest.raises(VidganError, match="no I3D"):
-        alone.fvd()
+        alone.of_features.fvd()
 
 
 MISTAKES = {

@@ -6,7 +6,13 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
-from vidgan.training.losses import OBJECTIVES, gradient_penalty
+from vidgan.training.losses import (
+    OBJECTIVES,
+    between,
+    finite_difference_penalty,
+    gradient_penalty,
+    lipschitz_penalty,
+)
 
 REAL = torch.tensor([-2.0, 0.0, 0.5, 3.0])
 FAKE = torch.tensor([1.5, 0.0, -4.0, 0.25])
@@ -55,6 +61,18 @@ def test_hinge_ignores_clips_beyond_its_margin():
     assert hinge.generator(REAL, FAKE).tolist() == (-FAKE).tolist()
 
 
+def test_least_squares_pull_real_clips_to_one_and_generated_ones_to_zero():
+    game = OBJECTIVES["leastsquares"]
+    assert game.discriminator(torch.tensor([1.0, 3.0]), torch.tensor([0.0, -4.0])).tolist() == [0, 2 + 8]
+    assert game.generator(REAL, torch.tensor([1.0, 4.0])).tolist() == [0, 4.5]
+
+
+def test_the_wasserstein_game_is_a_difference_of_means():
+    game = OBJECTIVES["wasserstein"]
+    assert torch.equal(game.discriminator(REAL, FAKE), FAKE - REAL)
+    assert torch.equal(game.generator(REAL, FAKE), -FAKE)
+
+
 def test_the_relativistic_game_depends_on_the_difference_of_a_pair_alone():
     game = OBJECTIVES["relativistic"]
     assert torch.allclose(game.discriminator(REAL + 7, FAKE + 7), game.discriminator(REAL, FAKE))
@@ -66,9 +84,10 @@ def test_the_relativistic_game_depends_on_the_difference_of_a_pair_alone():
 @pytest.mark.parametrize("name", OBJECTIVES)
 def test_a_better_fake_lowers_the_generators_loss_and_raises_the_discriminators(name):
     objective = OBJECTIVES[name]
-    better = FAKE + 1
-    assert (objective.generator(REAL, better) < objective.generator(REAL, FAKE)).all()
-    assert (objective.discriminator(REAL, better) >= objective.discriminator(REAL, FAKE)).all()
+    worse = torch.tensor([0.0, 0.1, 0.3, 0.5])  # where all games agree: least squares want no logit above one
+    better = worse + 0.5
+    assert (objective.generator(REAL, better) < objective.generator(REAL, worse)).all()
+    assert (objective.discriminator(REAL, better) > objective.discriminator(REAL, worse)).all()
 
 
 def test_the_penalty_of_a_linear_discriminator_is_its_squared_weight_norm_at_every_clip():
@@ -82,6 +101,62 @@ def test_the_penalty_of_a_quadratic_discriminator_is_that_of_each_clip_alone():
     video = torch.randn(3, 1, 2, 2, 2).requires_grad_()
     logits = 0.5 * video.square().sum((1, 2, 3, 4))  # its gradient is the clip itself
     assert torch.allclose(gradient_penalty(logits, video), video.square().sum((1, 2, 3, 4)))
+
+
+def test_the_penalties_of_two_logits_are_added():
+    video = torch.randn(3, 1, 2, 2, 2).requires_grad_()
+    logits = torch.stack([0.5 * video.square().sum((1, 2, 3, 4)), 3 * video[:, 0, 0, 0, 0]], 1)
+    assert torch.allclose(gradient_penalty(logits, video), video.square().sum((1, 2, 3, 4)) + 9)
+    norm = video.square().sum((1, 2, 3, 4)).sqrt()
+    assert torch.allclose(lipschitz_penalty(logits, video), (norm - 1).square() + (3 - 1) ** 2)
+
+
+def test_the_finite_difference_of_a_linear_discriminator_has_the_exact_penalty_as_its_mean():
+    draws = torch.Generator().manual_seed(0)
+    weight = torch.randn(1, 3, 4, 5, generator=draws)
+    video = torch.randn(20_000, 1, 3, 4, 5, generator=draws)
+    beside = video + 0.05 * torch.randn(video.shape, generator=draws)
+    logits, logits_beside = ((each * weight).sum((1, 2, 3, 4)) for each in (video, beside))
+    found = finite_difference_penalty(logits, logits_beside, 0.05)
+    exact = weight.square().sum().item()
+    assert found.mean().item() == pytest.approx(exact, rel=0.03)
+    assert found.std().item() == pytest.approx(2**0.5 * exact, rel=0.1)
+    two = torch.stack([logits, 2 * logits], 1), torch.stack([logits_beside, 2 * logits_beside], 1)
+    assert torch.allclose(finite_difference_penalty(*two, 0.05), 5 * found, rtol=1e-3)
+
+
+def test_the_finite_difference_comes_to_the_double_backward_where_the_step_is_small():
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)
+        )
+    network, draws = network.double(), torch.Generator().manual_seed(1)
+    clip = torch.randn(1, 1, 4, 2, 2, generator=draws, dtype=torch.float64)
+    exact = gradient_penalty(network(video := clip.clone().requires_grad_()), video).item()
+    noise = torch.randn(50_000, *clip.shape[1:], generator=draws, dtype=torch.float64)
+    at = network(clip)[:, 0].expand(len(noise))
+    found = {
+        sigma: finite_difference_penalty(at, network(clip + sigma * noise)[:, 0], sigma).mean().item()
+        for sigma in (0.01, 3.0)
+    }
+    assert found[0.01] == pytest.approx(exact, rel=0.03)
+    assert abs(found[3.0] - exact) > 0.1 * exact
+
+
+def test_the_lipschitz_penalty_asks_for_a_slope_of_one():
+    weight = torch.zeros(1, 2, 2, 2)
+    weight[0, 0, 0, 0] = 1
+    video = torch.randn(4, 1, 2, 2, 2).requires_grad_()
+    for factor in (1, 0, 3):
+        logits = factor * (video * weight).sum((1, 2, 3, 4))
+        assert torch.allclose(lipschitz_penalty(logits, video), torch.full((4,), float((factor - 1) ** 2)), atol=1e-5)
+
+
+def test_clips_between_lie_on_the_line_from_generated_to_real():
+    real, fake = torch.ones(3, 1, 1, 2, 2), torch.zeros(3, 1, 1, 2, 2)
+    shares = torch.tensor([0.0, 0.25, 1.0])
+    assert torch.equal(between(real, fake, shares)[:, 0, 0, 0, 0], shares)
 
 
 def test_the_penalty_teaches_the_discriminator():

@@ -1,4 +1,4 @@
-"""Both networks, and the plan of levels they are built from."""
+"""The plan of levels, and what the default generator is made of; what all families do is in test_families.py."""
 
 from itertools import pairwise
 
@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidgan.config import build_config
-from vidgan.nn.build import build_discriminator, build_generator, discriminator_levels, num_parameters
+from vidgan.nn.build import build_generator
 from vidgan.nn.generator import NoiseFilters
 from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels
 from vidgan.nn.levels import plan_levels, print_levels
@@ -53,52 +53,6 @@ def test_every_plan_ends_at_half_the_picture_and_only_ever_doubles(height, width
     assert num_frames > 1 or not any(level.temporal for level in levels)
 
 
-@settings(deadline=None, max_examples=15)
-@given(
-    height=st.integers(8, 40),
-    width=st.integers(8, 56),
-    num_frames=st.integers(1, 18),
-    channels=st.sampled_from([1, 3]),
-    num_classes=st.sampled_from([0, 3]),
-)
-def test_clips_of_any_size_go_out_of_the_generator_and_into_the_discriminator(
-    height, width, num_frames, channels, num_classes
-):
-    config = small(height, width, num_frames, channels)
-    generator, discriminator = build_generator(config, num_classes), build_discriminator(config, num_classes)
-    labels = torch.zeros(2, dtype=torch.long)
-    video = generator(*latents(generator, 2, 0, num_frames), labels)
-    assert video.shape == (2, channels, num_frames, height, width)
-    assert discriminator(video, labels).shape == (2,)
-
-
-@pytest.mark.parametrize(("height", "width"), [(36, 64), (48, 112), (33, 21)])
-def test_wide_and_odd_pictures_keep_their_size(height, width):
-    config = small(height, width)
-    generator, discriminator = build_generator(config, 0), build_discriminator(config, 0)
-    labels = torch.zeros(1, dtype=torch.long)
-    video = generator(*latents(generator, 1, 0, 8), labels)
-    assert video.shape == (1, 3, 8, height, width)
-    assert discriminator(video, labels).shape == (1,)
-
-
-@pytest.mark.parametrize("num_classes", [0, 3])
-@pytest.mark.parametrize("num_frames", [1, 8])
-def test_every_parameter_of_both_networks_receives_a_gradient(num_frames, num_classes):
-    config = small(num_frames=num_frames)
-    generator, discriminator = build_generator(config, num_classes), build_discriminator(config, num_classes)
-    labels = torch.arange(4) % max(num_classes, 1)
-    with torch.no_grad():  # modulation starts as the identity: its weights' inputs would get none
-        for name, parameter in generator.named_parameters():
-            if "affine" in name:
-                parameter.normal_()
-    discriminator(generator(*latents(generator, 4, 0, num_frames), labels), labels).square().sum().backward()
-    for network in (generator, discriminator):
-        for name, parameter in network.named_parameters():
-            assert parameter.grad is not None, name
-            assert parameter.grad.abs().sum() > 0, name
-
-
 @settings(deadline=None, max_examples=20)
 @given(first=st.integers(-9, 40), length=st.integers(1, 12), height=st.sampled_from([16, 20, 48]))
 def test_any_stretch_of_a_take_is_the_same_as_in_the_whole_take(first, length, height):
@@ -127,31 +81,11 @@ def test_frames_far_from_a_step_of_motion_noise_do_not_depend_on_it():
     assert not changed[:100].any()
 
 
-def test_classes_and_both_latents_change_the_clip():
-    generator = build_generator(small(), 3)
-    with torch.no_grad():
-        for block in generator.blocks:
-            block.modulate1.affine.weight.normal_()
-    z, motion = latents(generator, 1, 0, 8)
-    other_z, other_motion = latents(generator, 1, 0, 8, seed=1)
-    first, second = torch.tensor([0]), torch.tensor([1])
-    clip = generator(z, motion, first)
-    for other in (generator(z, motion, second), generator(other_z, motion, first), generator(z, other_motion, first)):
-        assert (other - clip).abs().max() > 1e-3
-
-
 def test_noise_at_every_speed_has_unit_variance():
     signal = NoiseFilters()(torch.randn(1, 2, 20_000, generator=torch.Generator().manual_seed(0)))
     assert torch.allclose(signal.var(1), torch.ones(1, 8), atol=0.1)
     steps = (signal[:, 1:] - signal[:, :-1]).square().mean(1)[0]
     assert (steps[1:4] < steps[0:3]).all()  # each filter is slower than the one before
-
-
-def test_the_number_of_parameters_is_the_number_built():
-    config = small()
-    network = build_discriminator(config, 3)
-    assert num_parameters(network) == sum(tensor.numel() for tensor in network.state_dict().values())
-    assert len(network.blocks) == len(discriminator_levels(config)) - 1
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 8), (8, 11), (7, 5)])

@@ -4,6 +4,7 @@ import json
 import math
 import os
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -12,13 +13,16 @@ from rich.console import Console
 
 from vidgan.config import EvaluateConfig, build_config, load_config
 from vidgan.errors import ConfigError, RequestError, WeightsError
+from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training.draws import draw_update
 from vidgan.training.log import curves_of_run
-from vidgan.training.loop import autocast, generate_batch, train, update_ema
+from vidgan.training.loop import autocast, train, update_ema
 from vidgan.training.losses import OBJECTIVES
 from vidgan.training.memory import training_bytes
+from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import load_checkpoint, new_state, save_checkpoint
 
 CPU = torch.device("cpu")
@@ -65,6 +69,14 @@ class SameClip:
         return self.frames.expand(count, *self.frames.shape).clone(), torch.zeros(count, dtype=torch.long)
 
 
+def generated(generator, config):
+    """A batch of clips of class 0."""
+    draws = draw_update(config, generator, torch.Generator().manual_seed(3))
+    labels = torch.zeros(len(draws.z), dtype=torch.long)
+    num_frames = config.data.num_frames
+    return generator(draws.z, draws.motion, labels, first_frame=draws.first_frame, num_frames=num_frames)
+
+
 @pytest.fixture(autouse=True)
 def one_thread():
     before = torch.get_num_threads()
@@ -87,7 +99,7 @@ def test_every_objective_teaches_a_generator_the_brightness_of_one_clip(loss):
     for statistics in train(state, SameClip(204, config), config):
         assert all(math.isfinite(value) for value in statistics.values())
     with torch.no_grad():
-        made = generate_batch(state.generator_ema, torch.zeros(16, dtype=torch.long), config, torch.Generator())
+        made = generated(state.generator_ema, config)
     # Where minimax starts saturated it learns slower, so the bar is the right side of grey.
     assert made.mean() > (0.1 if loss == "minimax" else 0.35)
 
@@ -193,7 +205,7 @@ class Trap:
 
 def test_a_checkpoint_that_holds_code_is_refused_and_the_code_does_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({"format": 1, "trap": Trap()}, tmp_path / "checkpoint.pt")
+    torch.save({"format": 2, "trap": Trap()}, tmp_path / "checkpoint.pt")
     with pytest.raises(WeightsError, match="not a checkpoint"):
         load_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 2, CPU))
     assert not (tmp_path / "trap-was-sprung").exists()
@@ -217,6 +229,111 @@ def test_two_new_states_of_one_seed_are_equal_and_of_two_seeds_differ():
     assert not torch.equal(first["input.weight"], other["input.weight"])
 
 
+def two_updates(**train_settings):
+    """Both networks after two updates with penalties, as lists of weights, and what the last update said."""
+    config = tiny(**{"total_kclips": 0.016, "r2_gamma": 0.1, "penalty_interval": 1} | train_settings)
+    state = new_state(config, 2, CPU)
+    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    *_, last = train(state, clips, config)
+    return [
+        weight.detach().clone() for weight in (*state.generator.parameters(), *state.discriminator.parameters())
+    ], last
+
+
+def largest_difference(first, second):
+    return max((a - b).abs().max().item() for a, b in zip(first, second, strict=True))
+
+
+WITH_DOUBLE_WEIGHTS = {
+    "a batch in four parts": {"accumulate": 4},
+    "activations computed twice": {"checkpoint_activations": True},
+}
+
+
+@pytest.mark.parametrize("penalty", ["exact", "finite_difference"])
+@pytest.mark.parametrize("name", WITH_DOUBLE_WEIGHTS)
+def test_what_saves_memory_makes_the_same_update(name, penalty):
+    usual, said = two_updates(penalty=penalty)
+    other, said_too = two_updates(penalty=penalty, **WITH_DOUBLE_WEIGHTS[name])
+    # Adam's first steps are the signs of gradients, so a rounding error counts fully where a gradient is nearly zero.
+    differences = torch.cat([(a - b).abs().flatten() for a, b in zip(usual, other, strict=True)])
+    assert differences.quantile(0.99) < 1e-5
+    assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
+    assert said_too["r1"] == pytest.approx(said["r1"], rel=1e-3)
+
+
+def test_every_setting_of_the_game_changes_the_update():
+    usual, _ = two_updates()
+    for settings in (
+        {"penalty": "finite_difference"},
+        {"lipschitz_lambda": 10.0},
+        {"loss": "leastsquares"},
+        {"adam_beta2": 0.9},
+        {"generator_lr": {0: 1e-4, 0.016: 1e-3}},
+        {"r1_gamma": 3.0},
+    ):
+        assert largest_difference(usual, two_updates(**settings)[0]) > 1e-6, settings
+
+
+@pytest.mark.slow
+def test_a_compiled_run_is_the_same_but_for_rounding():
+    usual, said = two_updates()
+    compiled, said_too = two_updates(compile=True)
+    assert torch.cat([(a - b).abs().flatten() for a, b in zip(usual, compiled, strict=True)]).quantile(0.99) < 1e-5
+    assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
+
+
+def test_schedules_are_straight_lines_between_kclips_and_level_outside():
+    schedule = {0: 1.0, 10: 3.0, 20: 0.0}
+    values = [value_at(schedule, num_clips) for num_clips in (0, 5000, 10_000, 15_000, 99_000)]
+    assert values == [1.0, 2.0, 3.0, 1.5, 0.0]
+    assert value_at({10: 2.0}, 0) == 2.0
+    assert value_at(0.25, 7) == 0.25
+
+
+def test_the_default_penalty_grows_with_the_pixels_and_leaves_the_place_to_a_lipschitz_penalty():
+    assert r1_gamma(build_config({"data": {"height": 32, "width": 32}})) == pytest.approx(0.3)
+    assert r1_gamma(build_config({"data": {"height": 64, "width": 128}})) == pytest.approx(2.4)
+    assert r1_gamma(build_config({"train": {"r1_gamma": 0.7}})) == 0.7
+    assert r1_gamma(build_config({"train": {"lipschitz_lambda": 10}})) == 0
+
+
+@pytest.mark.parametrize(("target", "expected"), [(-1.0, "grows"), (1.0, "stays")])
+def test_augmentation_adapts_to_how_well_real_clips_are_known(target, expected):
+    config = tiny(total_kclips=0.08)
+    adaptive = config.augment.model_copy(update={"adapt_to": target, "adapt_kclips": 0.16})
+    config = config.model_copy(update={"augment": adaptive})
+    state = new_state(config, 2, CPU)
+    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    strengths = [statistics["augment_strength"] for statistics in train(state, clips, config)]
+    if expected == "grows":  # a step of 8 / 160 an update; the last ones are at the top only later
+        assert strengths == pytest.approx([0.05 * step for step in range(1, 11)])
+    else:
+        assert strengths == [0.0] * 10
+
+
+def test_the_adaptive_strength_is_part_of_the_checkpoint(tmp_path):
+    state = new_state(tiny(), 2, CPU)
+    state.augment_strength = torch.tensor(0.35)
+    save_checkpoint(tmp_path / "checkpoint.pt", state, manifest_hash="")
+    again = new_state(tiny(), 2, CPU)
+    load_checkpoint(tmp_path / "checkpoint.pt", again)
+    assert again.augment_strength == state.augment_strength
+
+
+def test_real_clips_are_shown_at_several_strides_if_asked():
+    frames = np.arange(20, dtype=np.uint8)[:, None, None, None].repeat(8, 1).repeat(8, 2)
+    footage = replace(two_classes(), frames=(frames,), labels=(0,))
+    sampler = ClipSampler(footage, num_frames=4, frame_stride=1, seed=0, stride_factors=(1, 3))
+    assert sampler.num_clips == 17 + 11
+    video, _ = sampler.batch(0, 400)
+    steps = video[:, 1:, 0, 0, 0].int() - video[:, :-1, 0, 0, 0].int()
+    assert set(map(tuple, steps.tolist())) == {(1, 1, 1), (3, 3, 3)}
+    assert 0.3 < (steps[:, 0] == 3).float().mean() < 0.5
+    with pytest.raises(RequestError, match="no shot is long enough for a clip at strides"):
+        ClipSampler(footage, num_frames=4, frame_stride=1, seed=0, stride_factors=(9,))
+
+
 def test_the_moving_average_goes_half_of_the_way_in_a_half_life():
     config = tiny(batch_size=8, ema_halflife_kclips=0.008)
     state = new_state(config, 0, CPU)
@@ -232,13 +349,12 @@ def test_the_moving_average_goes_half_of_the_way_in_a_half_life():
 def test_bfloat16_gives_nearly_the_logits_of_float32():
     config = tiny()
     generator, discriminator = build_generator(config, 0), build_discriminator(config, 0)
-    labels = torch.zeros(4, dtype=torch.long)
     logits = {}
     for precision in ("float32", "bfloat16"):
         settings = config.model_copy(update={"train": config.train.model_copy(update={"precision": precision})})
         with torch.no_grad(), autocast(precision, CPU):
-            video = generate_batch(generator, labels, settings, torch.Generator().manual_seed(3))
-            logits[precision] = discriminator(video, labels)
+            video = generated(generator, settings)
+            logits[precision] = discriminator(video, torch.zeros(len(video), dtype=torch.long), None)
     assert logits["bfloat16"].dtype == torch.float32
     assert torch.allclose(logits["bfloat16"], logits["float32"], atol=0.05)
 

@@ -24,11 +24,13 @@ from torch import nn
 
 from vidgan.cli import console, mistakes_in_one_line
 from vidgan.config import Config, load_config
-from vidgan.training.loop import generate_batch, update_discriminator, update_generator
+from vidgan.processor import set_up_processor
+from vidgan.training.draws import draw_update
+from vidgan.training.loop import cut_batch, generate, update_discriminator, update_generator
 from vidgan.training.state import TrainState, new_state
 
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
-PARTS = ("forward", "discriminator step", "generator step")
+PARTS = ("forward", "discriminator step", "generator step", "whole update")
 NUM_CLASSES = 4
 
 
@@ -38,7 +40,7 @@ def main(
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.batch_size=8")] = None,
     seconds: Annotated[float, typer.Option(help="Time for each figure, after a warm-up")] = 8.0,
 ) -> None:
-    """Measure forward, discriminator step and generator step in both modes."""
+    """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
     settings = load_config(config, overrides)
     console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {_device()}")
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
@@ -53,15 +55,12 @@ def main(
     ratios = Table("part", "trainer / plain")
     for part in PARTS:
         ratios.add_row(part, f"{speed[TRAINER, part] / speed[PLAIN, part]:.1f}")
-    update = {mode: 1 / sum(1 / speed[mode, part] for part in PARTS[1:]) for mode in (PLAIN, TRAINER)}
-    ratios.add_row("whole update", f"{update[TRAINER] / update[PLAIN]:.1f}")
     console.print(ratios)
-    console.print(f"whole update, as the trainer does it: {update[TRAINER]:.1f} clips/s")
 
 
 def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float, int]:
     """Clips a second of one part in one mode, and the process's peak memory in bytes (on a GPU, torch's)."""
-    torch.set_flush_denormal(True)
+    set_up_processor()
     if mode == PLAIN:
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     state = new_state(config, NUM_CLASSES, _device())
@@ -87,19 +86,23 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
 
 
 def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
-    data, batch_size, draws = config.data, config.train.batch_size, torch.Generator()
-    real = torch.rand(batch_size, data.num_frames, data.height, data.width, data.channels, device=_device())
-    real = (real * 2 - 1).permute(0, 4, 1, 2, 3)
-    labels = torch.arange(batch_size, device=_device()) % NUM_CLASSES
+    data, batch_size = config.data, config.train.batch_size
+    frames = torch.randint(
+        256, (batch_size, data.num_frames, data.height, data.width, data.channels), dtype=torch.uint8
+    )
+    draws = draw_update(config, state.generator, torch.Generator())
+    parts = cut_batch(frames, torch.arange(batch_size) % NUM_CLASSES, draws, config, state.device)
 
     def forward() -> None:
         with torch.no_grad():
-            generate_batch(state.generator, labels, config, draws)
+            for each in parts:
+                generate(state.generator, each, config)
 
     return {
         "forward": forward,
-        "discriminator step": lambda: update_discriminator(state, real, labels, config, draws),
-        "generator step": lambda: update_generator(state, real, labels, config, draws),
+        "discriminator step": lambda: update_discriminator(state, parts, config),
+        "generator step": lambda: update_generator(state, parts, [], config),
+        "whole update": lambda: update_generator(state, parts, update_discriminator(state, parts, config)[1], config),
     }[part]
 
 

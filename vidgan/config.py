@@ -12,7 +12,16 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    PlainSerializer,
+    ValidationError,
+    model_validator,
+)
 
 from vidgan.errors import ConfigError, did_you_mean
 
@@ -97,6 +106,12 @@ class DataConfig(Section):
     """Colour that transparent pictures are laid over, "#rrggbb"."""
 
 
+NonNegative = Annotated[float, Field(ge=0)]
+
+Schedule = NonNegative | Annotated[dict[NonNegative, NonNegative], Field(min_length=1)]
+"""A number, or numbers by kclips, {0: 0.001, 200: 0.0001}: straight lines between, level before and after."""
+
+
 class AugmentConfig(Section):
     """Changes shown to the discriminator on real and generated clips alike, the same for all frames of a clip."""
 
@@ -108,10 +123,23 @@ class AugmentConfig(Section):
     """Side of the box blanked out, as a share of the picture's side; 0 is off."""
     mirror: bool = False
     """Swap left and right of half the real clips. Off by default, because footage has a direction."""
+    strength: Schedule = 1.0
+    """Multiplies color, translation and cutout; may change with the clips seen."""
+    adapt_to: float | None = Field(None, ge=-1, le=1)
+    """Let the strength, from 0 to the one above, grow while the mean sign of the logits of real clips is above this and
+    fall while it is below (Karras et al. 2020b; 0.6 there). Unset: the strength is what it is."""
+    adapt_kclips: float = Field(50.0, gt=0)
+    """Thousands of clips in which the adaptive strength goes from 0 to full at most."""
+    frame_strides: tuple[Annotated[int, Field(ge=1)], ...] = ()
+    """Show real clips at these multiples of `data.frame_stride`, such as [1, 2], so that generated ones move at several
+    speeds. Off by default, because footage has a speed."""
 
 
 class ModelConfig(Section):
-    """Sizes of the two networks. Their levels follow from the clip's size; `--dry-run` prints them."""
+    """The two networks and their sizes. Their levels follow from the clip's size; `--dry-run` prints them."""
+
+    family: str = "conv3d"
+    """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`."""
 
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
@@ -123,6 +151,9 @@ class ModelConfig(Section):
     """Channels of the discriminator's largest level; each smaller level has twice as many."""
     max_channels: int = Field(128, ge=4)
     """No level of either network has more channels than this."""
+    discriminator_frames: int = Field(0, ge=0)
+    """Above 0, a second discriminator judges so many random frames of each clip one by one, and the spatiotemporal one
+    sees the clip at half its height and width (DVD-GAN, Clark et al. 2019)."""
 
 
 class TrainConfig(Section):
@@ -132,30 +163,57 @@ class TrainConfig(Section):
     """Thousands of real clips until training ends."""
     batch_size: int = Field(16, ge=2)
     """Clips in one update of either network."""
-    loss: Literal["minimax", "nonsaturating", "hinge", "relativistic"] = "nonsaturating"
+    accumulate: int = Field(1, ge=1)
+    """Parts that a batch is cut into, one after the other, to need less memory; the update is the same."""
+    loss: Literal["minimax", "nonsaturating", "hinge", "leastsquares", "wasserstein", "relativistic"] = "nonsaturating"
     """The objective, see `vidgan.training.losses`."""
-    generator_lr: float = Field(5e-4, gt=0)
+    generator_lr: Schedule = 5e-4
     """Adam's step size for the generator."""
-    discriminator_lr: float = Field(5e-4, gt=0)
+    discriminator_lr: Schedule = 5e-4
     """Adam's step size for the discriminator."""
-    adam_betas: tuple[float, float] = (0.5, 0.99)
-    """Decay of Adam's two running means, for both networks."""
-    r1_gamma: float = Field(0.3, ge=0)
-    """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off."""
-    r2_gamma: float = Field(0.0, ge=0)
+    adam_beta1: float = Field(0.5, ge=0, lt=1)
+    """Decay of Adam's running mean of gradients, for both networks."""
+    adam_beta2: Schedule = 0.99
+    """Decay of Adam's running mean of squared gradients, for both networks; below 1."""
+    r1_gamma: Schedule | None = None
+    """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off. Unset: 0.3
+    for 32x32 pixels, and in proportion to their number for others; 0 where `lipschitz_lambda` is above 0."""
+    r2_gamma: Schedule = 0.0
     """The same at generated clips; 0 is off."""
+    lipschitz_lambda: float = Field(0.0, ge=0)
+    """Weight of (norm of the gradient - 1)^2 between real and generated clips, which the wasserstein loss needs (10 in
+    Gulrajani et al. 2017); 0 is off."""
+    penalty: Literal["exact", "finite_difference"] = "exact"
+    """How R1 and R2 are computed: by a second derivative, or by the change of the logit at clips with noise."""
+    penalty_sigma: float = Field(0.05, gt=0)
+    """Standard deviation of that noise, of voxels -1..1."""
     penalty_interval: int = Field(16, ge=1)
     """Updates from one penalty to the next; its weight is multiplied by this (lazy regularisation)."""
-    ema_halflife_kclips: float = Field(2.0, gt=0)
+    ema_halflife_kclips: Schedule = 2.0
     """Thousands of clips after which a generator's weights count half in the moving average that makes the clips."""
     seed: int = Field(0, ge=0)
     """Owns every random draw of the run: weights, order of clips, latents, augmentation."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto" is bfloat16 autocast where the processor or GPU multiplies it natively, else float32."""
+    checkpoint_activations: bool = False
+    """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update."""
+    compile: bool = False
+    """Let torch.compile fuse both networks: faster after a slow start, the same but for rounding. Needs a C++ compiler
+    on a CPU."""
     sample_kclips: float = Field(5.0, gt=0)
     """Thousands of clips from one sheet of samples to the next."""
     checkpoint_kclips: float = Field(5.0, gt=0)
     """Thousands of clips from one checkpoint to the next."""
+
+    @model_validator(mode="after")
+    def _is_a_game(self) -> TrainConfig:
+        if self.batch_size % self.accumulate:
+            raise ValueError(
+                f"batch_size {self.batch_size} cannot be cut into accumulate={self.accumulate} equal parts"
+            )
+        if self.loss == "wasserstein" and not (self.lipschitz_lambda or self.r1_gamma != 0 or self.r2_gamma):
+            raise ValueError("the wasserstein loss has no lower bound without a penalty: set lipschitz_lambda (10)")
+        return self
 
 
 class EvaluateConfig(Section):
@@ -222,12 +280,18 @@ def build_config(tree: dict[str, Any], overrides: list[str] | None = None, *, so
 def _in_words(error: ValidationError) -> str:
     """The first problem that pydantic found, as a sentence."""
     problem = error.errors()[0]
-    place = [str(part) for part in problem["loc"]]
+    kind_of_value = re.compile(r"str|float|constrained-float|dict\[.*")  # one of several that a setting may have
+    place = [str(part) for part in problem["loc"] if not kind_of_value.fullmatch(str(part))]
     key = ".".join(place)
     if problem["type"] == "extra_forbidden":
         known = Config.model_fields if len(place) == 1 else Config.model_fields[place[0]].annotation.model_fields
         return f'unknown setting "{key}"{did_you_mean(place[-1], known)}'
-    return f"{key} is {problem['input']!r}: {problem['msg'].removeprefix('Value error, ')}"
+    message = problem["msg"].removeprefix("Value error, ")
+    if problem["type"] == "value_error" and len(place) == 1:  # settings that do not go together
+        return f"{key}: {message}"
+    if "constrained-float" in problem["loc"]:
+        message += " (or numbers by kclips, such as {0: 0.001, 200: 0.0001})"
+    return f"{key} is {problem['input']!r}: {message}"
 
 
 def config_to_yaml(config: Config) -> str:

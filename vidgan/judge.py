@@ -18,9 +18,11 @@ from vidgan.footage.cache import cache_folder
 from vidgan.footage.prepare import PreparedFootage, prepare_footage
 from vidgan.footage.select import Selection, select_shots
 from vidgan.metrics.clip_sets import ClipSet, clips_of_footage, clips_of_generator, same_classes
-from vidgan.metrics.evaluate import I3D_NAME, Evaluator
+from vidgan.metrics.evaluate import Evaluator
 from vidgan.metrics.evaluation import Evaluation, Protocol
+from vidgan.metrics.feature_figures import I3D_NAME
 from vidgan.metrics.features import find_i3d
+from vidgan.processor import set_up_processor
 from vidgan.progress import show_progress
 from vidgan.review.evaluation_page import write_evaluation_page
 from vidgan.review.evaluation_table import evaluation_table
@@ -78,6 +80,7 @@ def judge(
         raise RequestError("--loops and --stretch say how the movies of --clips DIR were made; of weights it is known")
     for path in filter(None, (json, html)):
         writable_folder(path.resolve().parent)
+    set_up_processor()
     loaded = None if weights is None else load_generator(weights)
     data = _settings(loaded, config, overrides)
     scan = scan_with_progress(footage, data, console)
@@ -207,7 +210,7 @@ def _clips_of_weights(
         clips=clips,
         class_names=loaded.provenance.class_names,
         seeds=f"takes 1 to {num_clips}; draws of the evaluation 0",
-        long_takes=long_takes if stretch > 1 else None,
+        long_takes=long_takes if stretch > 1 and loaded.generator.longest is None else None,
         stretch=stretch,
     )
 

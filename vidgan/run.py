@@ -21,20 +21,15 @@ from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.config import Config, config_to_yaml, load_config
 from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
-from vidgan.footage.augment import augment_video
+from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage, prepared_bytes
 from vidgan.footage.select import Selection
 from vidgan.metrics.during_training import RunningEvaluation
 from vidgan.metrics.motion import motion_energy, variety
-from vidgan.nn.build import (
-    build_discriminator,
-    build_generator,
-    discriminator_levels,
-    generator_levels,
-    num_parameters,
-)
+from vidgan.nn.build import build_discriminator, build_generator, num_parameters
 from vidgan.nn.levels import print_levels
+from vidgan.processor import set_up_processor
 from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.review.takes import Take, class_name, take_name, write_sheets
 from vidgan.sampling.render import render_take
@@ -78,10 +73,10 @@ def describe_plan(config: Config, selection: Selection) -> str:
         [
             config_to_yaml(config),
             f"generator, {num_parameters(generator):,} parameters",
-            print_levels(generator_levels(config)),
+            print_levels(generator.levels),
             "",
             f"discriminator, {num_parameters(discriminator):,} parameters",
-            print_levels(discriminator_levels(config)),
+            print_levels(discriminator.levels),
             "",
             f"clips: {selection.num_clips(config.data)} from {len(selection.shots)} shots",
             f"prepared frames: {prepared_bytes(selection, config.data) / 1e6:.1f} MB on disk",
@@ -101,9 +96,15 @@ def run_training(
     run = writable_folder(run)
     begin_run(run, config)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    torch.set_flush_denormal(True)  # a saturated game fills a CPU with denormals and slows it several times
+    set_up_processor()
     data, settings = config.data, config.train
-    clips = ClipSampler(footage, num_frames=data.num_frames, frame_stride=data.frame_stride, seed=settings.seed)
+    clips = ClipSampler(
+        footage,
+        num_frames=data.num_frames,
+        frame_stride=data.frame_stride,
+        seed=settings.seed,
+        stride_factors=config.augment.frame_strides or (1,),
+    )
     state = new_state(config, len(footage.class_names), device)
     checkpoint = run / "checkpoint.pt"
     if checkpoint.exists():
@@ -217,7 +218,7 @@ def draw_samples(
     rendered = [np.stack(list(render_take(loaded, take.seed, take.label, config.data.num_frames))) for take in takes]
     draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(state.num_clips, len(takes))
-    real = augment_video(real_video(frames, config, draws), config.augment, draws)
+    real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
     real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
     order = sorted(range(len(takes)), key=lambda index: real_classes[index])
 

@@ -12,13 +12,13 @@ from pathlib import Path
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import nn
 
 from vidgan import __version__
 from vidgan.config import Config, build_config
 from vidgan.errors import ConfigError, WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_generator
-from vidgan.nn.generator import Generator
 
 WEIGHTS_FORMAT = "vidgan-generator-1"
 WEIGHTS_NAME = "generator.safetensors"
@@ -46,14 +46,15 @@ class Provenance:
 class LoadedGenerator:
     """A generator ready to make clips, with what it was made from."""
 
-    generator: Generator
+    generator: nn.Module
+    """A `vidgan.nn.family.Generator`."""
     provenance: Provenance
     weights_hash: str
     """SHA-256 of the file."""
     path: Path
 
 
-def save_generator(path: str | Path, generator: Generator, provenance: Provenance) -> None:
+def save_generator(path: str | Path, generator: nn.Module, provenance: Provenance) -> None:
     """Write the weights, float32, and their provenance; atomic."""
     tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     metadata = {
@@ -105,7 +106,7 @@ def load_generator(run_or_weights: str | Path, device: torch.device | str = "cpu
     )
 
 
-def check_tensors(tensors: dict[str, torch.Tensor], generator: Generator, path: Path) -> None:
+def check_tensors(tensors: dict[str, torch.Tensor], generator: nn.Module, path: Path) -> None:
     """Raise `WeightsError` naming the first tensor that is missing, unknown or of another size."""
     expected = {name: tuple(tensor.shape) for name, tensor in generator.state_dict().items()}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}

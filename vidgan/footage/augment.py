@@ -1,10 +1,12 @@
 """Changes that keep a discriminator from learning few clips by heart (DiffAugment, Zhao et al. 2020).
 
 Each is drawn once a clip and is the same for all its frames; real and generated clips meet the same
-distribution, and gradients pass through. Draws come from the generator that is passed in, on the CPU.
+distribution, and gradients pass through.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass, fields
 
 import torch
 from einops import rearrange
@@ -13,24 +15,52 @@ from torch import Tensor
 from vidgan.config import AugmentConfig
 
 
-def augment_video(video: Tensor, settings: AugmentConfig, draws: torch.Generator) -> Tensor:
-    """Video [B, C, T, H, W] -1..1 -> the same shape and dtype, each clip changed by draws of its own.
+@dataclass(frozen=True)
+class Augmentation:
+    """What is drawn for each clip of a batch, float32 [B] -1..1 each, before any strength."""
+
+    brightness: Tensor
+    saturation: Tensor
+    contrast: Tensor
+    down: Tensor
+    right: Tensor
+    cut_row: Tensor
+    cut_column: Tensor
+
+    def __getitem__(self, clips: slice) -> Augmentation:
+        """Of some clips of the batch."""
+        return Augmentation(**{field.name: getattr(self, field.name)[clips] for field in fields(self)})
+
+    def to(self, device: torch.device) -> Augmentation:
+        """On another device."""
+        return Augmentation(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+
+
+def draw_augmentation(count: int, draws: torch.Generator) -> Augmentation:
+    """For `count` clips; the same number of draws whatever the settings are."""
+    return Augmentation(*(torch.rand(len(fields(Augmentation)), count, generator=draws) * 2 - 1))
+
+
+def augment_video(video: Tensor, settings: AugmentConfig, drawn: Augmentation, strength: float = 1.0) -> Tensor:
+    """Video [B, C, T, H, W] -1..1 -> the same shape and dtype, each clip changed by what was drawn for it.
 
     With all strengths 0 it is `video` itself. Colours may leave -1..1 and are not clamped, which would stop gradients.
+    `strength` multiplies all settings.
     """
-    if settings.color > 0:
-        video = change_color(video, settings.color, draws)
-    if settings.translation > 0:
-        video = translate(video, settings.translation, draws)
-    if settings.cutout > 0:
-        video = cut_out(video, settings.cutout, draws)
+    if strength * settings.color > 0:
+        video = change_color(video, strength * settings.color, drawn)
+    if strength * settings.translation > 0:
+        video = translate(video, strength * settings.translation, drawn)
+    if strength * settings.cutout > 0:
+        video = cut_out(video, strength * settings.cutout, drawn)
     return video
 
 
-def change_color(video: Tensor, strength: float, draws: torch.Generator) -> Tensor:
+def change_color(video: Tensor, strength: float, drawn: Augmentation) -> Tensor:
     """Brightness by up to +-strength, contrast and saturation by up to a factor 1 +- strength."""
     brightness, saturation, contrast = (
-        rearrange(uniform(video, draws) * strength, "b -> b 1 1 1 1").to(video.dtype) for _ in range(3)
+        rearrange(each * strength, "b -> b 1 1 1 1").to(video.dtype)
+        for each in (drawn.brightness, drawn.saturation, drawn.contrast)
     )
     if video.shape[1] == 3:
         grey = video.mean(1, keepdim=True)
@@ -39,11 +69,11 @@ def change_color(video: Tensor, strength: float, draws: torch.Generator) -> Tens
     return mean + (video - mean) * (1 + contrast) + brightness
 
 
-def translate(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
+def translate(video: Tensor, share: float, drawn: Augmentation) -> Tensor:
     """Shift each clip by whole pixels, up to `share` of the picture each way; what comes in repeats the edge."""
     height, width = video.shape[3:]
-    down = (uniform(video, draws) * share * height).round().long()
-    right = (uniform(video, draws) * share * width).round().long()
+    down = (drawn.down * share * height).round().long()
+    right = (drawn.right * share * width).round().long()
     rows = (torch.arange(height, device=video.device) - down[:, None]).clamp(0, height - 1)
     columns = (torch.arange(width, device=video.device) - right[:, None]).clamp(0, width - 1)
     which = torch.arange(len(video), device=video.device)[:, None, None]
@@ -51,26 +81,20 @@ def translate(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
     return rearrange(moved, "b h w c t -> b c t h w").contiguous(memory_format=memory_format(video))
 
 
-def cut_out(video: Tensor, share: float, draws: torch.Generator) -> Tensor:
-    """Make a box of `share` of the picture's sides mid-grey (0), at a random place."""
+def cut_out(video: Tensor, share: float, drawn: Augmentation) -> Tensor:
+    """Make a box of `share` of the picture's sides mid-grey (0), anywhere."""
     height, width = video.shape[3:]
     inside = []
-    for size in (height, width):
-        middle = (uniform(video, draws) + 1) / 2 * size
+    for size, place in ((height, drawn.cut_row), (width, drawn.cut_column)):
+        middle = (place + 1) / 2 * size
         inside.append((torch.arange(size, device=video.device) - middle[:, None]).abs() < share * size / 2)
     box = rearrange(inside[0], "b h -> b h 1") & rearrange(inside[1], "b w -> b 1 w")
     return torch.where(rearrange(box, "b h w -> b 1 1 h w"), video.new_zeros(()), video)
 
 
-def mirror_clips(video: Tensor, draws: torch.Generator) -> Tensor:
-    """Swap left and right of each clip with probability one half. For real clips alone."""
-    mirrored = rearrange(uniform(video, draws) < 0, "b -> b 1 1 1 1")
-    return torch.where(mirrored, video.flip(4), video)
-
-
-def uniform(video: Tensor, draws: torch.Generator) -> Tensor:
-    """One number -1..1 a clip, [B], on the video's device."""
-    return (torch.rand(len(video), generator=draws) * 2 - 1).to(video.device)
+def mirror_clips(video: Tensor, chosen: Tensor) -> Tensor:
+    """Swap left and right of the clips for which `chosen`, bool [B], is true. For real clips alone."""
+    return torch.where(rearrange(chosen, "b -> b 1 1 1 1"), video.flip(4), video)
 
 
 def memory_format(video: Tensor) -> torch.memory_format:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -15,18 +16,33 @@ from vidgan.footage.select import clip_positions
 
 
 class ClipSampler:
-    """An endless stream of clips, each position of each shot equally likely. No clip crosses a shot's ends."""
+    """An endless stream of clips, each position of each shot at each stride equally likely. None crosses a shot's ends.
 
-    def __init__(self, footage: PreparedFootage, *, num_frames: int, frame_stride: int, seed: int) -> None:
-        """Raises `RequestError` if a shot is shorter than a clip."""
+    The strides are `frame_stride` times each of `stride_factors`.
+    """
+
+    def __init__(
+        self,
+        footage: PreparedFootage,
+        *,
+        num_frames: int,
+        frame_stride: int,
+        seed: int,
+        stride_factors: Sequence[int] = (1,),
+    ) -> None:
+        """Raises `RequestError` if a shot is shorter than a clip at `frame_stride`; longer strides use longer shots."""
         self.footage, self.num_frames, self.frame_stride, self.seed = footage, num_frames, frame_stride, seed
         shortest, needed = min(map(len, footage.frames)), span(num_frames, frame_stride)
         if shortest < needed:
             raise RequestError(
                 f"the shortest shot has {shortest} frames, a clip spans {needed}; select the shots again"
             )
-        positions = [clip_positions(len(shot), num_frames, frame_stride) for shot in footage.frames]
-        self._first_positions, self._span = np.array([0, *accumulate(positions)]), needed
+        self._strides = [frame_stride * factor for factor in stride_factors]
+        blocks = [(stride, shot) for stride in self._strides for shot in footage.frames]
+        positions = [clip_positions(len(shot), num_frames, stride) for stride, shot in blocks]
+        self._first_positions = np.array([0, *accumulate(positions)])
+        if not self.num_clips:
+            raise RequestError(f"no shot is long enough for a clip at strides {self._strides} (augment.frame_strides)")
         self._labels = np.array(footage.labels, np.int64)
         self._philox = np.random.Philox(key=seed)  # to make one costs more than the draws of a batch
         self._philox_state = self._philox.state
@@ -53,10 +69,16 @@ class ClipSampler:
 
     def clip_at(self, position: int) -> tuple[np.ndarray, int]:
         """Frames uint8 [T, H, W, C] (a view of the prepared ones) and label of one of the `num_clips` clips."""
-        shot = int(np.searchsorted(self._first_positions, position, side="right")) - 1
-        start = position - int(self._first_positions[shot])
-        frames = self.footage.frames[shot][start : start + self._span : self.frame_stride]
+        block = int(np.searchsorted(self._first_positions, position, side="right")) - 1
+        shot, stride = self._shot_and_stride(block)
+        start = position - int(self._first_positions[block])
+        frames = self.footage.frames[shot][start : start + span(self.num_frames, stride) : stride]
         return frames, self.footage.labels[shot]
+
+    def _shot_and_stride(self, block: int) -> tuple[int, int]:
+        """All shots at the first stride come before those at the second."""
+        factor, shot = divmod(block, len(self.footage.frames))
+        return shot, self._strides[factor]
 
     def batch(self, first: int, count: int, *, step: int = 1) -> tuple[Tensor, Tensor]:
         """Frames uint8 [B, T, H, W, C] and labels int64 [B] of the `count` items first, first + step, ...
@@ -65,10 +87,11 @@ class ClipSampler:
         than copying the frames.
         """
         positions = self.positions(first, count, step)
-        shots = np.searchsorted(self._first_positions, positions, side="right") - 1
-        starts = positions - self._first_positions[shots]
-        frames, length, stride = self.footage.frames, self._span, self.frame_stride
+        blocks = np.searchsorted(self._first_positions, positions, side="right") - 1
+        starts = positions - self._first_positions[blocks]
+        frames = self.footage.frames
         video = np.empty((count, self.num_frames, *frames[0].shape[1:]), np.uint8)
-        for clip, shot, start in zip(video, shots.tolist(), starts.tolist(), strict=True):
-            clip[...] = frames[shot][start : start + length : stride]
-        return torch.from_numpy(video), torch.from_numpy(self._labels[shots])
+        for clip, block, start in zip(video, blocks.tolist(), starts.tolist(), strict=True):
+            shot, stride = self._shot_and_stride(block)
+            clip[...] = frames[shot][start : start + span(self.num_frames, stride) : stride]
+        return torch.from_numpy(video), torch.from_numpy(self._labels[blocks % len(frames)])

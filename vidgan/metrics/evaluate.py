@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,27 +14,22 @@ from vidgan.clip import span
 from vidgan.errors import VidganError
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics import frame_features as frames_of
-from vidgan.metrics.clip_sets import ClipSet, together
+from vidgan.metrics.clip_sets import ClipSet
 from vidgan.metrics.evaluation import (
     ClassFigure,
     Evaluation,
-    KernelFigure,
     MemorisationFigure,
     MotionFigure,
     Protocol,
     TimeArrowFigure,
     TwoSampleFigure,
-    VarietyFigure,
-    Yardsticks,
 )
-from vidgan.metrics.features import remembered_features
-from vidgan.metrics.frechet import Frechet, frechet_distance, frechet_distance_of_features, streamed_moments
+from vidgan.metrics.feature_figures import FeatureFigures
+from vidgan.metrics.frechet import Frechet, frechet_distance, streamed_moments
 from vidgan.metrics.i3d import I3D
-from vidgan.metrics.kernel import kernel_distance
 from vidgan.metrics.memorisation import memorisation
 from vidgan.metrics.movement import compare_movement, describe_movement
 from vidgan.metrics.nearest_clips import NearestClips
-from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
 from vidgan.metrics.seams import loop_seam, stretch_seam
 from vidgan.metrics.two_sample import class_accuracy, time_arrow_test, two_sample_test
 
@@ -42,16 +37,8 @@ from vidgan.metrics.two_sample import class_accuracy, time_arrow_test, two_sampl
 # the figures little sharper, and would have to lie in memory at once.
 MOST_IN_MEMORY = 512
 
-# Real clips that yardsticks are made of. Each costs as much as a clip to judge, four times over.
-YARDSTICK_CLIPS = 192
-
 # Generated clips that are shown beside the training clips they resemble most.
 NUM_PAIRS = 20
-
-I3D_NAME = "I3D, Kinetics-400 logits"
-
-# Below this share of the real clips' variety, a class has collapsed.
-COLLAPSED = 0.5
 
 
 @dataclass
@@ -78,7 +65,6 @@ class Evaluator:
     seconds: dict[str, float] = field(default_factory=dict)
     pairs: list[tuple[np.ndarray, np.ndarray]] = field(default_factory=list)
     """After `memorisation`: the generated clips that resemble training clips most, beside these."""
-    _embedded: int = 0
 
     def evaluate(
         self, protocol: Protocol, curves: dict[str, tuple[tuple[float, float], ...]] | None = None
@@ -92,10 +78,10 @@ class Evaluator:
             "classes": self.classes,
             "memorisation": self.memorisation,
             "frame_frechet": self.frame_frechet,
-            "fvd": self.fvd,
-            "yardsticks": self.yardsticks,
-            "kvd": self.kvd,
-            "variety": self.variety,
+            "fvd": self.of_features.fvd,
+            "yardsticks": self.of_features.yardsticks,
+            "kvd": self.of_features.kvd,
+            "variety": self.of_features.variety,
         }
         if self.loops is not None:
             steps["loop_seam"] = lambda: loop_seam(self.loops, seed=self.seed)
@@ -119,7 +105,7 @@ class Evaluator:
             return {f"motion_{name}": getattr(motion, name) for name in names}
 
         def of_variety() -> dict[str, float]:
-            variety = self.variety()
+            variety = self.of_features.variety()
             return {"coverage": variety.coverage, "density": variety.density}
 
         figures: dict[str, float] = {}
@@ -127,113 +113,30 @@ class Evaluator:
             of_motion,
             of_variety,
             lambda: {"frame_frechet": self.frame_frechet().value},
-            lambda: {"fvd": self.fvd().value},
+            lambda: {"fvd": self.of_features.fvd().value},
         ):
             with suppress(VidganError):  # clips too short or too few for it, or no I3D
                 figures |= measure()
         return figures
 
-    # Figures by the features of I3D
-
     @cached_property
+    def of_features(self) -> FeatureFigures:
+        """What is measured by I3D, or by the random network without it."""
+        return FeatureFigures(
+            train=self.train,
+            heldout=self.heldout,
+            generated=self.generated,
+            class_names=self.footage.class_names,
+            network=self.network,
+            no_network=self.no_network,
+            seed=self.seed,
+            progress=self.progress,
+        )
+
+    @property
     def real(self) -> ClipSet:
         """All real clips, training and held-out."""
-        return self.train if self.heldout is None else together(self.train, self.heldout)
-
-    def fvd(self) -> Frechet:
-        """Generated to all real clips."""
-        return frechet_distance_of_features(self.features_of_real(), self.features(self.generated))
-
-    def yardsticks(self) -> Yardsticks:
-        """What other sets made of the same real clips are apart."""
-        real, some = self.features_of_real(), self.real.limited(YARDSTICK_CLIPS, self.seed)
-        of_some = real[self.real.some(len(some), self.seed)]
-        order = np.random.default_rng([self.seed, 0]).permutation(len(real))
-        shuffling, noise = (np.random.default_rng([self.seed, purpose]) for purpose in (1, 2))
-        half = len(real) // 2
-
-        def apart(first: np.ndarray, second: np.ndarray) -> float:
-            return frechet_distance_of_features(first, second).value
-
-        def changed(name: str, change: Callable[[np.ndarray], np.ndarray]) -> float:
-            return apart(of_some, self.features(some, name, change))
-
-        shape = some.clips[0].shape
-        return Yardsticks(
-            half_half=apart(real[order[:half]], real[order[half : 2 * half]]),
-            mirrored=changed("mirrored", lambda clip: clip[:, :, ::-1]),
-            shuffled=changed("shuffled", lambda clip: clip[shuffling.permutation(len(clip))]),
-            frozen=changed("frozen", lambda clip: np.repeat(clip[:1], len(clip), 0)),
-            noise=changed("noise", lambda clip: noise.integers(0, 256, shape, np.uint8)),
-            heldout=None
-            if self.heldout is None or len(self.heldout) < 2
-            else apart(self.features(self.train), self.features(self.heldout)),
-            num_clips=len(some),
-        )
-
-    def kvd(self) -> KernelFigure:
-        """Generated to all real clips."""
-        found = kernel_distance(self.features_of_real(), self.features(self.generated), seed=self.seed)
-        return KernelFigure(
-            value=found.value,
-            subset_mean=found.subset_mean,
-            subset_deviation=found.subset_deviation,
-            subset_size=found.subset_size,
-        )
-
-    def variety(self) -> VarietyFigure:
-        """By I3D if it is there, else by the random network's features of whole clips."""
-        if self.network is None:
-            network = frames_of.random_network()
-            features = [
-                np.stack([frames_of.frame_features(network, clip).mean(0) for clip in of.clips])
-                for of in (self.real, self.generated)
-            ]
-            name = frames_of.NAME
-        else:
-            features, name = [self.features_of_real(), self.features(self.generated)], I3D_NAME
-        names = self.footage.class_names or ("all",)
-        spread = [
-            {names[label]: distance for label, distance in mean_pairwise_distance(of, labels).items()}
-            for of, labels in zip(features, (self.real.labels, self.generated.labels), strict=True)
-        ]
-        near = neighbourhoods(*features)
-        collapsed = any(
-            real is not None and generated is not None and generated < COLLAPSED * real
-            for real, generated in ((spread[0].get(name), spread[1].get(name)) for name in names)
-        )
-        return VarietyFigure(
-            real=spread[0],
-            generated=spread[1],
-            coverage=near.coverage,
-            expected_coverage=near.expected_coverage,
-            density=near.density,
-            precision=near.precision,
-            recall=near.recall,
-            network=name,
-            collapsed=collapsed,
-        )
-
-    def features_of_real(self) -> np.ndarray:
-        """Of training and of held-out clips, each remembered by itself."""
-        return np.concatenate([self.features(of) for of in (self.train, self.heldout) if of is not None])
-
-    def features(
-        self, of: ClipSet, name: str = "", change: Callable[[np.ndarray], np.ndarray] = lambda clip: clip
-    ) -> np.ndarray:
-        """I3D logits float64 [N, 400], remembered by what the clips are."""
-        if self.network is None:
-            raise VidganError(self.no_network)
-        made = f"{name} {self.seed}" if name else ""
-        return remembered_features(self.network, of.content, made, self._counted(change(clip) for clip in of.clips))
-
-    def _counted(self, clips: Iterable[np.ndarray]) -> Iterator[np.ndarray]:
-        total = len(self.generated) + len(self.real) + 4 * min(len(self.real), YARDSTICK_CLIPS)
-        for clip in clips:
-            yield clip
-            self._embedded += 1
-            if self.progress:
-                self.progress(self._embedded, max(total, self._embedded))
+        return self.of_features.real
 
     # Figures by small networks and by arithmetic
 

@@ -1,4 +1,8 @@
-"""From a config to its two networks."""
+"""From a config to its two networks.
+
+A family is a module with `build_generator(config, num_classes)` and `build_discriminator(config, num_classes)`, whose
+networks do what `vidgan.nn.family` says; it is known by its line in `FAMILIES`.
+"""
 
 from __future__ import annotations
 
@@ -6,39 +10,31 @@ import torch
 from torch import nn
 
 from vidgan.config import Config
-from vidgan.nn.discriminator import Discriminator
-from vidgan.nn.generator import Generator
-from vidgan.nn.levels import Level, plan_levels
+from vidgan.errors import ConfigError, did_you_mean
+from vidgan.nn import conv3d, dcgan3d, dense, recurrent
+
+FAMILIES = {
+    "conv3d": conv3d,
+    "recurrent": recurrent,
+    "dcgan3d": dcgan3d,
+    "dense": dense,
+}
 
 
-def generator_levels(config: Config) -> tuple[Level, ...]:
-    """The plan the generator walks up."""
-    return _levels(config, config.model.generator_channels)
+def build_generator(config: Config, num_classes: int) -> nn.Module:
+    """A generator with weights drawn from torch's global random state, in the fast memory layout.
+
+    Raises `ConfigError` for an unknown family.
+    """
+    return _in_fast_layout(_family(config).build_generator(config, num_classes))
 
 
-def discriminator_levels(config: Config) -> tuple[Level, ...]:
-    """The plan the discriminator walks down."""
-    return _levels(config, config.model.discriminator_channels)
+def build_discriminator(config: Config, num_classes: int) -> nn.Module:
+    """A discriminator with weights drawn from torch's global random state, in the fast memory layout.
 
-
-def build_generator(config: Config, num_classes: int) -> Generator:
-    """A generator with weights drawn from torch's global random state, in the fast memory layout."""
-    network = Generator(
-        generator_levels(config),
-        height=config.data.height,
-        width=config.data.width,
-        channels=config.data.channels,
-        content_dim=config.model.content_dim,
-        motion_dim=config.model.motion_dim,
-        num_classes=num_classes,
-    )
-    return network.to(memory_format=torch.channels_last_3d)
-
-
-def build_discriminator(config: Config, num_classes: int) -> Discriminator:
-    """A discriminator with weights drawn from torch's global random state, in the fast memory layout."""
-    network = Discriminator(discriminator_levels(config), channels=config.data.channels, num_classes=num_classes)
-    return network.to(memory_format=torch.channels_last_3d)
+    Raises `ConfigError` for an unknown family.
+    """
+    return _in_fast_layout(_family(config).build_discriminator(config, num_classes))
 
 
 def num_parameters(network: nn.Module) -> int:
@@ -46,12 +42,18 @@ def num_parameters(network: nn.Module) -> int:
     return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
 
-def _levels(config: Config, channels: int) -> tuple[Level, ...]:
-    data = config.data
-    return plan_levels(
-        height=data.height,
-        width=data.width,
-        num_frames=data.num_frames,
-        channels=channels,
-        max_channels=config.model.max_channels,
-    )
+def _family(config: Config) -> object:
+    name = config.model.family
+    if name not in FAMILIES:
+        raise ConfigError(f'model.family is "{name}"{did_you_mean(name, FAMILIES)}')
+    return FAMILIES[name]
+
+
+def _in_fast_layout(network: nn.Module) -> nn.Module:
+    """Convolutions with channels last, in two and in three dimensions."""
+    for layer in network.modules():
+        if isinstance(layer, nn.Conv3d | nn.ConvTranspose3d):
+            layer.to(memory_format=torch.channels_last_3d)
+        elif isinstance(layer, nn.Conv2d | nn.ConvTranspose2d):
+            layer.to(memory_format=torch.channels_last)
+    return network

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
+from vidgan.nn.conditions import ProjectionHead
 from vidgan.nn.layers import (
     BRANCH_GAIN,
     activate,
@@ -39,11 +39,8 @@ class DiscriminatorBlock(nn.Module):
         return downsample_time(smaller) if self.halve_rate else smaller
 
 
-class Discriminator(nn.Module):
-    """Video and class in, logits out; above zero means real.
-
-    Conditional by projection (Miyato and Koyama 2018): the class's embedding is multiplied with the features.
-    """
+class SpatiotemporalDiscriminator(nn.Module):
+    """Video and class in, logits out; above zero means real."""
 
     def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int) -> None:
         super().__init__()
@@ -58,19 +55,13 @@ class Discriminator(nn.Module):
         )
         self.last = convolution(smallest.channels, smallest.channels, temporal=smallest.temporal, pad_time=True)
         self.features = nn.Linear(smallest.channels * smallest.height * smallest.width, FEATURE_DIM)
-        self.logit = nn.Linear(FEATURE_DIM, 1)
-        self.class_embedding = nn.Embedding(num_classes, FEATURE_DIM) if num_classes else None
+        self.head = ProjectionHead(FEATURE_DIM, num_classes)
 
-    def forward(self, video: Tensor, labels: Tensor) -> Tensor:
-        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]."""
+    def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]; all frames are looked at."""
         x = self.from_picture(fold_pixels(video))
         for block in self.blocks:
             x = block(x)
         x = activate(self.last(activate(x)))
         x = activate(self.features(rearrange(x, "b c t h w -> b t (h w c)")))
-        with torch.autocast(x.device.type, enabled=False):
-            features = reduce(x.float(), "b t f -> b f", "mean")
-            logits = self.logit(features)[:, 0]
-            if self.class_embedding is not None:
-                logits = logits + (self.class_embedding(labels) * features).sum(1) / FEATURE_DIM**0.5
-        return logits
+        return self.head(reduce(x.float(), "b t f -> b f", "mean"), labels)

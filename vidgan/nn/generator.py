@@ -18,7 +18,10 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
+from vidgan.nn.conditions import ClassBesideLatent
+from vidgan.nn.family import Window
 from vidgan.nn.layers import (
     BRANCH_GAIN,
     LEAK,
@@ -30,9 +33,6 @@ from vidgan.nn.layers import (
     upsample_space,
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
-
-Window = tuple[int, int]
-"""A half-open range (start, stop) of frames, counted from the take's first; it may begin below zero."""
 
 # Widths, in steps of the motion noise, of the low-pass filters that give motion its slow and fast parts
 # (the idea of LongVideoGAN, Brooks et al. 2022). The first leaves the noise as it is.
@@ -113,11 +113,13 @@ class GeneratorBlock(nn.Module):
         return x[:, :, reach(self.level) : x.shape[2] - reach(self.level)]
 
 
-class Generator(nn.Module):
+class ConvolutionalGenerator(nn.Module):
     """A 3-D-convolutional generator for one plan of levels.
 
     With `num_classes` above zero the class shapes the style; else labels are ignored.
     """
+
+    longest = None
 
     def __init__(
         self,
@@ -129,16 +131,19 @@ class Generator(nn.Module):
         content_dim: int,
         motion_dim: int,
         num_classes: int,
+        checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
         self.levels = tuple(levels)
         self.height, self.width, self.channels = height, width, channels
-        self.content_dim, self.motion_dim, self.num_classes = content_dim, motion_dim, num_classes
+        self.content_dim, self.motion_dim = content_dim, motion_dim
+        self.checkpoint_activations = checkpoint_activations
         first = self.levels[0]
+        self.first_frames = first.frame_step
         self.filters = NoiseFilters()
-        self.class_embedding = nn.Embedding(num_classes, content_dim) if num_classes else None
+        self.with_class = ClassBesideLatent(content_dim, num_classes)
         self.mapping = nn.Sequential(
-            nn.Linear(content_dim * (2 if num_classes else 1), STYLE_DIM),
+            nn.Linear(self.with_class.dim, STYLE_DIM),
             nn.LeakyReLU(LEAK),
             nn.Linear(STYLE_DIM, STYLE_DIM),
         )
@@ -188,7 +193,10 @@ class Generator(nn.Module):
             if self._doubles_rate(index):
                 first_made = windows[index - 1][0] + reach(self.levels[index - 1])
                 x, picture = (at_twice_the_rate(each, first_made, windows[index]) for each in (x, picture))
-            x, picture = block(x, picture, style)
+            if self.checkpoint_activations and torch.is_grad_enabled():
+                x, picture = checkpoint(block, x, picture, style, use_reentrant=False)
+            else:
+                x, picture = block(x, picture, style)
         detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
         picture = upsample_space(picture, self.height, self.width, mode="bilinear")
         return (picture + detail).float()
@@ -196,9 +204,7 @@ class Generator(nn.Module):
     def _style(self, z: Tensor, labels: Tensor) -> Tensor:
         """What stays over the whole clip: [B, content_dim], [B] -> [B, style]."""
         content = F.normalize(z, dim=1) * self.content_dim**0.5
-        if self.class_embedding is not None:
-            content = torch.cat([content, self.class_embedding(labels)], dim=1)
-        return self.mapping(content)
+        return self.mapping(self.with_class(content, labels))
 
     def _first_frames(self, style: Tensor, motion: Tensor) -> Tensor:
         """What the first level takes in: [B, style], [B, motion_dim, steps] -> [B, C, frames, h, w]."""

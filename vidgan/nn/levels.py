@@ -43,7 +43,15 @@ class Level:
     """Whether this level has kernels over time."""
 
 
-def plan_levels(*, height: int, width: int, num_frames: int, channels: int, max_channels: int) -> tuple[Level, ...]:
+def plan_levels(
+    *,
+    height: int,
+    width: int,
+    num_frames: int,
+    channels: int,
+    max_channels: int,
+    max_temporal_rows: int = MAX_TEMPORAL_ROWS,
+) -> tuple[Level, ...]:
     """The levels for clips of this size, smallest first; the last has half the clip's height and width.
 
     Each level has twice the height and width of the one before, less what is not needed: 36 rows come
@@ -55,7 +63,7 @@ def plan_levels(*, height: int, width: int, num_frames: int, channels: int, max_
     while min(sizes[0]) >= 2 * MIN_ROWS:
         sizes.insert(0, tuple((side + 1) // 2 for side in sizes[0]))
 
-    temporal = [num_frames > 1 and min(size) <= MAX_TEMPORAL_ROWS for size in sizes]
+    temporal = [num_frames > 1 and min(size) <= max_temporal_rows for size in sizes]
     doublings = min((num_frames // MIN_FRAMES).bit_length() - 1, sum(temporal) - 1)
     levels = []
     for index, (rows, columns) in enumerate(sizes):
@@ -74,7 +82,9 @@ def plan_levels(*, height: int, width: int, num_frames: int, channels: int, max_
 
 
 def print_levels(levels: tuple[Level, ...]) -> str:
-    """The plan as a table of text, smallest level first."""
+    """The plan as a table of text, smallest level first; of a network without levels, a line that says so."""
+    if not levels:
+        return "fully connected, without levels"
     lines = ["level  frames  height x width  channels  kernel"]
     for index, level in enumerate(levels):
         size = f"{level.height} x {level.width}"

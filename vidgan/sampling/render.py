@@ -19,8 +19,15 @@ def render_take(loaded: LoadedGenerator, seed: int, label: int, num_frames: int)
 
     Every take is rendered alone, in float32, in stretches of the clip length it was trained at that always
     begin at the same frames: so neither other seeds nor the length asked for change a single pixel.
+    Raises `RequestError` for more frames than the generator's family can make.
     """
     generator, stretch = loaded.generator, loaded.provenance.config.data.num_frames
+    if generator.longest is not None and num_frames > generator.longest:
+        family = loaded.provenance.config.model.family
+        raise RequestError(
+            f"{loaded.path}: {num_frames} frames asked for; the family {family} makes clips of {generator.longest} "
+            "frames and no longer ones (conv3d makes any length)"
+        )
     device = next(generator.parameters()).device
     z = content_latent(seed, generator.content_dim)[None].to(device)
     labels = torch.tensor([label], device=device)

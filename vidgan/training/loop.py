@@ -7,17 +7,25 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import Protocol
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from vidgan.clip import to_float
 from vidgan.config import Config
 from vidgan.footage.augment import augment_video, mirror_clips
-from vidgan.nn.generator import Generator
-from vidgan.training.losses import OBJECTIVES, gradient_penalty
+from vidgan.nn.family import Generator
+from vidgan.training.draws import Draws, draws_of_update, noise_like
+from vidgan.training.losses import (
+    OBJECTIVES,
+    between,
+    finite_difference_penalty,
+    gradient_penalty,
+    lipschitz_penalty,
+)
+from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
 
 # The moving average forgets the first, worst generators sooner: its half-life is at most this share of
@@ -32,112 +40,204 @@ class Clips(Protocol):
         """Frames uint8 [B, T, H, W, C] and labels int64 [B] of items first ... first + count."""
 
 
+@dataclass(frozen=True)
+class Part:
+    """What one pass of the networks works on: a batch, or one of the parts it is cut into."""
+
+    real: Tensor
+    """Video [B, C, T, H, W] -1..1."""
+    labels: Tensor
+    """int64 [B]."""
+    draws: Draws
+
+
 def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str, float]]:
     """Update both networks until `train.total_kclips`; yields the statistics of each update.
 
     Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly.
-    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2 on updates that compute them.
+    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2, lipschitz on updates that compute
+    them, augment_strength if it adapts.
     """
-    device = next(state.generator.parameters()).device
-    batch_size = config.train.batch_size
-    while state.num_clips < config.train.total_kclips * 1000:
-        draws = draws_of_update(config.train.seed, state.num_clips)
-        frames, labels = clips.batch(state.num_clips, batch_size)
-        real = real_video(frames.to(device), config, draws)
-        labels = labels.to(device)
-        statistics = update_discriminator(state, real, labels, config, draws)
-        statistics |= update_generator(state, real, labels, config, draws)
+    settings = config.train
+    if settings.compile:
+        state.generator.compile()
+        state.discriminator.compile()
+    while state.num_clips < settings.total_kclips * 1000:
+        frames, labels = clips.batch(state.num_clips, settings.batch_size)
+        draws = draws_of_update(config, state.generator, state.num_clips)
+        parts = cut_batch(frames, labels, draws, config, state.device)
+        set_rates(state, config)
+        statistics, fakes = update_discriminator(state, parts, config)
+        statistics |= update_generator(state, parts, fakes, config)
         update_ema(state, config)
-        state.num_clips += batch_size
-        yield {name: float(value.detach()) for name, value in statistics.items()}
+        state.num_clips += settings.batch_size
+        yield {name: float(value) for name, value in statistics.items()}
 
 
-def draws_of_update(seed: int, num_clips: int) -> torch.Generator:
-    """The random draws of the update that begins at this clip."""
-    (state,) = np.random.SeedSequence([seed, num_clips]).generate_state(1, np.uint64)
-    return torch.Generator().manual_seed(int(state) >> 1)
+def cut_batch(frames: Tensor, labels: Tensor, draws: Draws, config: Config, device: torch.device) -> list[Part]:
+    """Frames uint8 [B, T, H, W, C] and labels [B] as `train.accumulate` parts of one size, on a device."""
+    size = len(labels) // config.train.accumulate
+    parts = []
+    for first in range(0, len(labels), size):
+        clips = slice(first, first + size)
+        drawn = draws.part(clips, device)
+        real = real_video(frames[clips].to(device), drawn.mirrored if config.augment.mirror else None)
+        parts.append(Part(real, labels[clips].to(device), drawn))
+    return parts
 
 
-def real_video(frames: Tensor, config: Config, draws: torch.Generator) -> Tensor:
-    """frames uint8 [B, T, H, W, C] -> video [B, C, T, H, W] -1..1, mirrored at random if the config asks."""
+def real_video(frames: Tensor, mirrored: Tensor | None = None) -> Tensor:
+    """frames uint8 [B, T, H, W, C] -> video [B, C, T, H, W] -1..1, mirrored where `mirrored`, bool [B], is true."""
     video = to_float(frames).permute(0, 4, 1, 2, 3)
-    return mirror_clips(video, draws) if config.augment.mirror else video
+    return video if mirrored is None else mirror_clips(video, mirrored)
 
 
 def update_discriminator(
-    state: TrainState, real: Tensor, labels: Tensor, config: Config, draws: torch.Generator
-) -> dict[str, Tensor]:
-    """One step of the discriminator on real and generated clips, with penalties when they are due."""
-    settings = config.train
-    penalties_due = (state.num_clips // settings.batch_size) % settings.penalty_interval == 0
-    with torch.no_grad():
-        fake = generate_batch(state.generator, labels, config, draws)
-    real = augment_video(real, config.augment, draws).requires_grad_(penalties_due and settings.r1_gamma > 0)
-    fake = augment_video(fake, config.augment, draws).requires_grad_(penalties_due and settings.r2_gamma > 0)
+    state: TrainState, parts: list[Part], config: Config
+) -> tuple[dict[str, Tensor], list[Tensor]]:
+    """One step of the discriminator on real and generated clips, with penalties when they are due.
+
+    Returns statistics, and the generated clips if the generator's step can go on from them: those of a batch in one
+    part, whose graph is kept. The generator has not changed by then, so to make them again would make the same ones.
+    """
+    whole, fakes, sums = len(parts) == 1, [], {}
+    state.discriminator_optimizer.zero_grad(set_to_none=True)
+    for part in parts:
+        with torch.set_grad_enabled(whole):
+            fake = generate(state.generator, part, config)
+        loss, statistics = discriminator_loss(state, part, fake.detach(), config)
+        (loss / len(parts)).backward()
+        sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
+        if whole:
+            fakes.append(fake)
+    state.discriminator_optimizer.step()
+    if config.augment.adapt_to is not None:
+        sums["augment_strength"] = adapt_strength(state, sums.pop("sign_real"), config)
+    return sums, fakes
+
+
+def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) -> tuple[Tensor, dict[str, Tensor]]:
+    """What the discriminator minimises on these real and these generated clips, video [B, C, T, H, W]; a scalar."""
+    settings, draws, labels = config.train, part.draws, part.labels
+    strength = augment_strength(state, config)
+    real = augment_video(part.real, config.augment, draws.real, strength)
+    fake = augment_video(fake, config.augment, draws.fake, strength)
+    gammas = {"r1": value_at(r1_gamma(config), state.num_clips), "r2": value_at(settings.r2_gamma, state.num_clips)}
+    videos = {"r1": real, "r2": fake}
+    update_index = state.num_clips // settings.batch_size
+    due = [name for name in videos if gammas[name] > 0 and update_index % settings.penalty_interval == 0]
+    exact = settings.penalty == "exact"
+    # A compiled network cannot be differentiated twice; its forward as written can.
+    discriminator = state.discriminator.forward if due and exact else state.discriminator
+    for name in due:
+        videos[name] = videos[name].requires_grad_(exact)
     with autocast(settings.precision, real.device):
-        logits_real = state.discriminator(real, labels)
-        logits_fake = state.discriminator(fake, labels)
-    loss = OBJECTIVES[settings.loss].discriminator(logits_real, logits_fake).mean()
-    statistics = {"loss_discriminator": loss, "logit_real": logits_real.mean(), "logit_fake": logits_fake.mean()}
+        logits = {name: discriminator(video, labels, draws.frames) for name, video in videos.items()}
+    loss = sum_of_networks(OBJECTIVES[settings.loss].discriminator(logits["r1"], logits["r2"])).mean()
+    statistics = {
+        "loss_discriminator": loss,
+        "logit_real": logits["r1"].mean(),
+        "logit_fake": logits["r2"].mean(),
+    }
+    if config.augment.adapt_to is not None:
+        statistics["sign_real"] = logits["r1"].sign().mean()
+    for name in due:
+        if exact:
+            penalty = gradient_penalty(logits[name], videos[name])
+        else:
+            beside = videos[name] + settings.penalty_sigma * noise_like(videos[name], draws.noise_seeds)
+            with autocast(settings.precision, real.device):
+                logits_beside = discriminator(beside, labels, draws.frames)
+            penalty = finite_difference_penalty(logits[name], logits_beside, settings.penalty_sigma)
+        statistics[name] = penalty.mean()
+        loss = loss + 0.5 * gammas[name] * settings.penalty_interval * statistics[name]
+    if settings.lipschitz_lambda > 0:
+        middle = between(real.detach(), fake.detach(), draws.share).requires_grad_()
+        with autocast(settings.precision, real.device):
+            logits_between = state.discriminator.forward(middle, labels, draws.frames)
+        statistics["lipschitz"] = lipschitz_penalty(logits_between, middle).mean()
+        loss = loss + settings.lipschitz_lambda * statistics["lipschitz"]
+    return loss, statistics
 
-    for name, gamma, logits, video in (
-        ("r1", settings.r1_gamma, logits_real, real),
-        ("r2", settings.r2_gamma, logits_fake, fake),
-    ):
-        if video.requires_grad:
-            statistics[name] = gradient_penalty(logits, video).mean()
-            loss = loss + 0.5 * gamma * settings.penalty_interval * statistics[name]
-    step(state.discriminator_optimizer, loss)
-    return statistics
 
-
-def update_generator(
-    state: TrainState, real: Tensor, labels: Tensor, config: Config, draws: torch.Generator
-) -> dict[str, Tensor]:
-    """One step of the generator against the discriminator as it now is."""
-    objective = OBJECTIVES[config.train.loss]
+def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], config: Config) -> dict[str, Tensor]:
+    """One step of the generator against the discriminator as it now is; `fakes` as `update_discriminator` returns."""
     state.discriminator.requires_grad_(False)
-    with autocast(config.train.precision, real.device):
-        fake = augment_video(generate_batch(state.generator, labels, config, draws), config.augment, draws)
-        logits_fake = state.discriminator(fake, labels)
+    state.generator_optimizer.zero_grad(set_to_none=True)
+    total = 0
+    for index, part in enumerate(parts):
+        fake = fakes[index] if fakes else generate(state.generator, part, config)
+        loss = generator_loss(state, part, fake, config)
+        (loss / len(parts)).backward()
+        total = total + loss.detach() / len(parts)
+    state.generator_optimizer.step()
+    state.discriminator.requires_grad_(True)
+    return {"loss_generator": total}
+
+
+def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) -> Tensor:
+    """What the generator minimises on the clips it has made, video [B, C, T, H, W]; a scalar."""
+    objective, strength = OBJECTIVES[config.train.loss], augment_strength(state, config)
+    fake = augment_video(fake, config.augment, part.draws.fake_again, strength)
+    with autocast(config.train.precision, fake.device):
+        logits_fake = state.discriminator(fake, part.labels, part.draws.frames)
         logits_real = logits_fake
         if objective.generator_needs_real:
-            logits_real = state.discriminator(augment_video(real.detach(), config.augment, draws), labels)
-    loss = objective.generator(logits_real, logits_fake).mean()
-    step(state.generator_optimizer, loss)
-    state.discriminator.requires_grad_(True)
-    return {"loss_generator": loss}
+            real = augment_video(part.real, config.augment, part.draws.real_again, strength)
+            logits_real = state.discriminator(real, part.labels, part.draws.frames)
+    return sum_of_networks(objective.generator(logits_real, logits_fake)).mean()
 
 
-def generate_batch(generator: Generator, labels: Tensor, config: Config, draws: torch.Generator) -> Tensor:
-    """Fresh latents for these labels [B] -> video [B, C, T, H, W].
-
-    The stretch starts at a random frame below the slowest level's step, so that no frame of a clip is
-    always the first of its kind.
-    """
-    batch_size, num_frames = len(labels), config.data.num_frames
-    first_frame = int(torch.randint(generator.levels[0].frame_step, (), generator=draws))
-    start, stop = generator.motion_window(first_frame, num_frames)
-    z = torch.randn(batch_size, generator.content_dim, generator=draws).to(labels.device)
-    motion = torch.randn(batch_size, generator.motion_dim, stop - start, generator=draws).to(labels.device)
-    with autocast(config.train.precision, labels.device):
-        return generator(z, motion, labels, first_frame=first_frame, num_frames=num_frames)
+def generate(generator: Generator, part: Part, config: Config) -> Tensor:
+    """The clips of a part's latents and labels: video [B, C, T, H, W]."""
+    draws = part.draws
+    with autocast(config.train.precision, part.labels.device):
+        return generator(
+            draws.z, draws.motion, part.labels, first_frame=draws.first_frame, num_frames=config.data.num_frames
+        )
 
 
-def step(optimizer: torch.optim.Optimizer, loss: Tensor) -> None:
-    """One descent step."""
-    optimizer.zero_grad(set_to_none=True)
-    loss.backward()
-    optimizer.step()
+def sum_of_networks(losses: Tensor) -> Tensor:
+    """[B] as it is; [B, K], of K discriminators -> [B]."""
+    return losses if losses.ndim == 1 else losses.sum(1)
+
+
+def augment_strength(state: TrainState, config: Config) -> float:
+    """By the schedule, and by what has been learnt of the discriminator if it adapts."""
+    strength = value_at(config.augment.strength, state.num_clips)
+    return strength if config.augment.adapt_to is None else strength * float(state.augment_strength)
+
+
+def adapt_strength(state: TrainState, sign_real: Tensor, config: Config) -> Tensor:
+    """A step up if the discriminator knows real clips too well, else one down. Karras et al. 2020b, sec. 3."""
+    change = config.train.batch_size / (config.augment.adapt_kclips * 1000)
+    way = 1 if float(sign_real) > config.augment.adapt_to else -1
+    state.augment_strength = (state.augment_strength + way * change).clamp(0, 1)
+    return state.augment_strength
+
+
+def set_rates(state: TrainState, config: Config) -> None:
+    """Give both optimisers what their schedules say at this clip."""
+    settings, beta2 = config.train, value_at(config.train.adam_beta2, state.num_clips)
+    for optimizer, schedule in (
+        (state.generator_optimizer, settings.generator_lr),
+        (state.discriminator_optimizer, settings.discriminator_lr),
+    ):
+        for group in optimizer.param_groups:
+            group["lr"] = value_at(schedule, state.num_clips)
+            group["betas"] = (settings.adam_beta1, beta2)
 
 
 @torch.no_grad()
 def update_ema(state: TrainState, config: Config) -> None:
     """Move the averaged generator towards the current one: half of the way in a half-life of clips."""
-    halflife = min(config.train.ema_halflife_kclips * 1000, EMA_RAMP_UP * (state.num_clips + config.train.batch_size))
+    kclips = value_at(config.train.ema_halflife_kclips, state.num_clips)
+    halflife = max(1.0, min(kclips * 1000, EMA_RAMP_UP * (state.num_clips + config.train.batch_size)))
     keep = 0.5 ** (config.train.batch_size / halflife)
     averaged, current = list(state.generator_ema.parameters()), list(state.generator.parameters())
     torch._foreach_lerp_(averaged, current, 1 - keep)
+    for mean, value in zip(state.generator_ema.buffers(), state.generator.buffers(), strict=True):
+        mean.copy_(value)  # statistics of batch normalisation, which are averages already
 
 
 def autocast(precision: str, device: torch.device) -> AbstractContextManager:

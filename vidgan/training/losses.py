@@ -1,26 +1,29 @@
 """The game's objectives and penalties: plain functions of logits, one value a clip.
 
-An objective is two functions [B], [B] -> [B] of the logits of real and of generated clips, which the
+An objective is two functions of the logits of real and of generated clips, of one shape and elementwise, which the
 discriminator and the generator minimise. None of them takes a mean or calls `backward()`.
 
     loss            discriminator minimises                  generator minimises
     minimax         -log D(x) - log(1 - D(G(z)))             log(1 - D(G(z)))
     nonsaturating   the same                                 -log D(G(z))
     hinge           max(0, 1 - l(x)) + max(0, 1 + l(G(z)))   -l(G(z))
+    leastsquares    ((l(x) - 1)^2 + l(G(z))^2) / 2           (l(G(z)) - 1)^2 / 2
+    wasserstein     l(G(z)) - l(x)                           -l(G(z))
     relativistic    -log sigmoid(l(x) - l(G(z)))             -log sigmoid(l(G(z)) - l(x))
 
-where l is the logit and D = sigmoid(l). Goodfellow et al. 2014, eq. 1 and sec. 3; Lim and Ye 2017;
-Jolicoeur-Martineau 2018 in the paired form of Huang et al. 2024 (R3GAN), which keeps the pairs of a batch.
+where l is the logit and D = sigmoid(l). Goodfellow et al. 2014, eq. 1 and sec. 3; Lim and Ye 2017; Mao et al. 2017;
+Gulrajani et al. 2017, which needs the penalty below; Jolicoeur-Martineau 2018 in the paired form of Huang et al. 2024
+(R3GAN), which keeps the pairs of a batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as F
-from einops import reduce
+from einops import rearrange, reduce
 from torch import Tensor
 
 PairLoss = Callable[[Tensor, Tensor], Tensor]
@@ -51,6 +54,21 @@ def hinge_generator(real: Tensor, fake: Tensor) -> Tensor:
     return -fake
 
 
+def leastsquares_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """((l(x) - 1)^2 + l(G(z))^2) / 2. Mao et al. 2017, eq. 9."""
+    return 0.5 * ((real - 1).square() + fake.square())
+
+
+def leastsquares_generator(real: Tensor, fake: Tensor) -> Tensor:
+    """(l(G(z)) - 1)^2 / 2. Mao et al. 2017, eq. 9."""
+    return 0.5 * (fake - 1).square()
+
+
+def wasserstein_discriminator(real: Tensor, fake: Tensor) -> Tensor:
+    """l(G(z)) - l(x), without a lower bound unless there is a penalty. Gulrajani et al. 2017, eq. 3."""
+    return fake - real
+
+
 def relativistic_discriminator(real: Tensor, fake: Tensor) -> Tensor:
     """-log sigmoid(l(x) - l(G(z))), pair by pair. Huang et al. 2024, eq. 2."""
     return F.softplus(fake - real)
@@ -75,15 +93,49 @@ OBJECTIVES = {
     "minimax": Objective(minimax_discriminator, minimax_generator),
     "nonsaturating": Objective(minimax_discriminator, nonsaturating_generator),
     "hinge": Objective(hinge_discriminator, hinge_generator),
+    "leastsquares": Objective(leastsquares_discriminator, leastsquares_generator),
+    "wasserstein": Objective(wasserstein_discriminator, hinge_generator),
     "relativistic": Objective(relativistic_discriminator, relativistic_generator, generator_needs_real=True),
 }
 
 
 def gradient_penalty(logits: Tensor, video: Tensor) -> Tensor:
-    """Squared norm of the logit's gradient at each clip: [B], [B, C, T, H, W] -> [B].
+    """Squared norm of the logits' gradient at each clip: [B] or [B, K], [B, C, T, H, W] -> [B]; K norms are added.
 
     R1 at real clips, R2 at generated ones, before their weight gamma / 2. Mescheder et al. 2018, eq. 9.
     The sum runs over all voxels of one clip; `video` must require gradients and have led to `logits`.
     """
-    (gradient,) = torch.autograd.grad(logits.sum(), video, create_graph=True)
-    return reduce(gradient.square(), "b c t h w -> b", "sum")
+    return sum(reduce(gradient.square(), "b c t h w -> b", "sum") for gradient in _gradients(logits, video))
+
+
+def finite_difference_penalty(logits: Tensor, logits_beside: Tensor, sigma: float) -> Tensor:
+    """The same without a second derivative: [B] or [B, K] -> [B], of logits at clips and beside them.
+
+    Beside means plus sigma times unit normal noise n. ((l(x + sigma n) - l(x)) / sigma)^2 is (gradient . n)^2 up to
+    terms in sigma, and its mean over n the squared norm: exactly so for a linear discriminator. One draw a clip has
+    the spread of a chi-squared variable, sqrt(2) times its mean.
+    """
+    squares = ((logits_beside - logits) / sigma).square()
+    return squares if squares.ndim == 1 else reduce(squares, "b k -> b", "sum")
+
+
+def lipschitz_penalty(logits: Tensor, video: Tensor) -> Tensor:
+    """(norm of the gradient - 1)^2 at each clip, [B] or [B, K], [B, C, T, H, W] -> [B], before its weight lambda.
+
+    At clips between real and generated ones, see `between`. Gulrajani et al. 2017, eq. 3.
+    """
+    norms = [
+        reduce(gradient.square(), "b c t h w -> b", "sum").add(1e-12).sqrt() for gradient in _gradients(logits, video)
+    ]
+    return sum((norm - 1).square() for norm in norms)
+
+
+def between(real: Tensor, fake: Tensor, share: Tensor) -> Tensor:
+    """Clips a share [B] 0..1 of the way from generated to real ones, [B, C, T, H, W]."""
+    return torch.lerp(fake, real, rearrange(share, "b -> b 1 1 1 1"))
+
+
+def _gradients(logits: Tensor, video: Tensor) -> Iterator[Tensor]:
+    """Of each of K logits a clip, [B, C, T, H, W], ready to be differentiated again."""
+    for column in logits.reshape(len(logits), -1).unbind(1):
+        yield torch.autograd.grad(column.sum(), video, create_graph=True)[0]

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from vidgan.config import Config
-from vidgan.nn.discriminator import Discriminator
-from vidgan.nn.generator import Generator
 from vidgan.training.loop import autocast
 
 # Weights, gradients and Adam's two means, float32; the generator's moving average has weights alone.
@@ -17,8 +15,8 @@ BYTES_PER_AVERAGED_PARAMETER = 4
 PROBE_CLIPS = 2
 
 
-def training_bytes(config: Config, generator: Generator, discriminator: Discriminator) -> int:
-    """Bytes of both networks' state and of all that the generator's update keeps for its backward pass.
+def training_bytes(config: Config, generator: nn.Module, discriminator: nn.Module) -> int:
+    """Bytes of both networks' state and of all that the discriminator's step keeps for backward passes.
 
     An estimate from below: the framework, workspaces and the penalty's second backward pass come on top.
     """
@@ -26,6 +24,7 @@ def training_bytes(config: Config, generator: Generator, discriminator: Discrimi
     z = torch.zeros(PROBE_CLIPS, generator.content_dim)
     motion = torch.zeros(PROBE_CLIPS, generator.motion_dim, stop - start)
     labels = torch.zeros(PROBE_CLIPS, dtype=torch.long)
+    frames = torch.zeros(PROBE_CLIPS, max(1, config.model.discriminator_frames))
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -36,10 +35,12 @@ def training_bytes(config: Config, generator: Generator, discriminator: Discrimi
         autocast(config.train.precision, z.device),
         torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor),
     ):
-        discriminator(generator(z, motion, labels), labels)
+        video = generator(z, motion, labels, first_frame=0, num_frames=config.data.num_frames)
+        for _ in ("real", "generated"):
+            discriminator(video.detach().clone(), labels, frames)
     weights = [list(network.parameters()) for network in (generator, discriminator)]
     of_weights = {weight.untyped_storage().data_ptr() for network in weights for weight in network}
     per_batch = sum(tensor.untyped_storage().nbytes() for place, tensor in kept.items() if place not in of_weights)
     sizes = [sum(weight.numel() for weight in network) for network in weights]
     state = sum(sizes) * BYTES_PER_PARAMETER + sizes[0] * BYTES_PER_AVERAGED_PARAMETER
-    return state + per_batch * config.train.batch_size // PROBE_CLIPS
+    return state + per_batch * config.train.batch_size // config.train.accumulate // PROBE_CLIPS

@@ -6,33 +6,40 @@ Every random draw of an update is a pure function of (seed, num_clips), so no ra
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor, nn
 
 from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
-from vidgan.nn.discriminator import Discriminator
-from vidgan.nn.generator import Generator
 
-CHECKPOINT_FORMAT = 1
+CHECKPOINT_FORMAT = 2
 
 
 @dataclass
 class TrainState:
     """Both networks, the generator's moving average, both optimisers, and the clock."""
 
-    generator: Generator
-    discriminator: Discriminator
-    generator_ema: Generator
+    generator: nn.Module
+    """A `vidgan.nn.family.Generator`, as is its average."""
+    discriminator: nn.Module
+    generator_ema: nn.Module
     generator_optimizer: torch.optim.Adam
     discriminator_optimizer: torch.optim.Adam
     num_clips: int = 0
     """Real clips shown to the discriminator so far."""
+    augment_strength: Tensor = field(default_factory=lambda: torch.zeros(()))
+    """What `augment.adapt_to` has come to, 0 to 1."""
+
+    @property
+    def device(self) -> torch.device:
+        """Where the networks are."""
+        return next(self.generator.parameters()).device
 
 
 def new_state(config: Config, num_classes: int, device: torch.device) -> TrainState:
@@ -41,15 +48,13 @@ def new_state(config: Config, num_classes: int, device: torch.device) -> TrainSt
         torch.manual_seed(config.train.seed)
         generator = build_generator(config, num_classes).to(device)
         discriminator = build_discriminator(config, num_classes).to(device)
-    train = config.train
+    # The loop sets both rates before each step, by their schedules.
     return TrainState(
         generator=generator,
         discriminator=discriminator,
         generator_ema=copy.deepcopy(generator).eval().requires_grad_(False),
-        generator_optimizer=torch.optim.Adam(generator.parameters(), lr=train.generator_lr, betas=train.adam_betas),
-        discriminator_optimizer=torch.optim.Adam(
-            discriminator.parameters(), lr=train.discriminator_lr, betas=train.adam_betas
-        ),
+        generator_optimizer=torch.optim.Adam(generator.parameters()),
+        discriminator_optimizer=torch.optim.Adam(discriminator.parameters()),
     )
 
 
@@ -60,6 +65,7 @@ def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) 
     """Write the whole state, atomically, with the hash of the footage it was trained on."""
     contents: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _STATEFUL}
     contents |= {"format": CHECKPOINT_FORMAT, "num_clips": state.num_clips, "manifest_hash": manifest_hash}
+    contents["augment_strength"] = state.augment_strength
     with written_beside(path) as beside:
         torch.save(contents, beside)
 
@@ -81,6 +87,7 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
     try:
         for name in _STATEFUL:
             getattr(state, name).load_state_dict(contents[name])
+        state.augment_strength = contents["augment_strength"]
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: made with another config ({reason}); train into a new --run folder") from None

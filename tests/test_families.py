@@ -1,0 +1,272 @@
+"""What every family of networks promises, and what some of them cannot do."""
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vidgan.config import build_config
+from vidgan.errors import ConfigError, RequestError
+from vidgan.nn.build import FAMILIES, build_discriminator, build_generator, num_parameters
+from vidgan.run import describe_plan
+from vidgan.sampling.render import render_take
+from vidgan.training.loop import train
+from vidgan.training.state import new_state
+from vidgan.weights import Provenance, load_generator, save_generator
+
+CPU = torch.device("cpu")
+
+# Every family, and the default one with a second discriminator for frames.
+KINDS = {name: {"family": name} for name in FAMILIES} | {"conv3d with frames": {"discriminator_frames": 2}}
+
+
+def small(kind, height=16, width=16, num_frames=8, channels=3, **train_settings):
+    sizes = {"generator_channels": 4, "discriminator_channels": 4, "max_channels": 8, "content_dim": 6, "motion_dim": 3}
+    data = {"height": height, "width": width, "num_frames": num_frames, "channels": channels}
+    settings = {"precision": "float32", **train_settings}
+    return build_config({"data": data, "model": sizes | KINDS[kind], "train": settings})
+
+
+def both(config, num_classes=0, seed=0):
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return build_generator(config, num_classes), build_discriminator(config, num_classes)
+
+
+def made(generator, labels, num_frames, first_frame=0, seed=0):
+    draws = torch.Generator().manual_seed(seed)
+    z = torch.randn(len(labels), generator.content_dim, generator=draws)
+    start, stop = generator.motion_window(first_frame, num_frames)
+    motion = torch.randn(len(labels), generator.motion_dim, stop - start, generator=draws)
+    return generator(z, motion, labels, first_frame=first_frame, num_frames=num_frames)
+
+
+def frames_of(config, labels):
+    draws = torch.Generator().manual_seed(5)
+    return torch.rand(len(labels), max(1, config.model.discriminator_frames), generator=draws)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=8)
+@given(
+    height=st.integers(8, 40),
+    width=st.integers(8, 56),
+    num_frames=st.integers(1, 18),
+    channels=st.sampled_from([1, 3]),
+    num_classes=st.sampled_from([0, 3]),
+)
+def test_clips_of_any_size_go_out_of_the_generator_and_into_the_discriminator(
+    kind, height, width, num_frames, channels, num_classes
+):
+    config = small(kind, height, width, num_frames, channels)
+    generator, discriminator = both(config, num_classes)
+    labels = torch.arange(2) % max(1, num_classes)
+    video = made(generator, labels, num_frames)
+    assert video.shape == (2, channels, num_frames, height, width)
+    assert video.dtype == torch.float32
+    logits = discriminator(video, labels, frames_of(config, labels))
+    assert logits.shape in {(2,), (2, 2)}
+    assert logits.dtype == torch.float32
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("num_classes", [0, 3])
+@pytest.mark.parametrize("num_frames", [1, 8])
+def test_every_parameter_of_both_networks_receives_a_gradient(kind, num_frames, num_classes):
+    config = small(kind, num_frames=num_frames)
+    generator, discriminator = both(config, num_classes)
+    labels = torch.arange(6) % max(num_classes, 1)
+    with torch.no_grad():
+        for network in (generator, discriminator):
+            for name, parameter in network.named_parameters():
+                if not parameter.any() and not name.endswith("bias"):  # what starts as nothing passes nothing on
+                    parameter.normal_()
+    logits = discriminator(made(generator, labels, num_frames), labels, frames_of(config, labels))
+    logits.square().sum().backward()
+    for network in (generator, discriminator):
+        for name, parameter in network.named_parameters():
+            assert parameter.grad is not None, name
+            if not _undone_by_normalisation(network, name):
+                assert parameter.grad.abs().sum() > 0, name
+
+
+def _undone_by_normalisation(network, name):
+    """Whether a parameter is a bias that the batch normalisation after it takes away again."""
+    normalised = any("Norm" in type(module).__name__ for module in network.modules())
+    return normalised and name.endswith("bias")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind, tmp_path):
+    config = small(kind)
+
+    class Found:
+        class_names, shots = ("a", "b"), ()
+
+        def num_clips(self, data):
+            return 0
+
+    printed = describe_plan(config, Found())
+    for what, network in zip(("generator", "discriminator"), both(config, 2), strict=True):
+        built = sum(parameter.numel() for parameter in network.parameters())
+        assert num_parameters(network) == built
+        assert f"{what}, {built:,} parameters" in printed
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_two_builds_of_one_seed_are_equal_and_of_two_seeds_differ(kind):
+    first, again, other = (both(small(kind), 2, seed) for seed in (1, 1, 2))
+    for networks in zip(first, again, other, strict=True):
+        states = [network.state_dict() for network in networks]
+        assert all(torch.equal(tensor, states[1][name]) for name, tensor in states[0].items())
+        assert any(not torch.equal(tensor, states[2][name]) for name, tensor in states[0].items())
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_class_and_both_latents_change_the_clip(kind):
+    generator = both(small(kind), 3)[0].eval()
+    with torch.no_grad():
+        for name, parameter in generator.named_parameters():
+            if "affine.weight" in name or (parameter.ndim > 1 and parameter.std() < 0.05):
+                parameter.normal_(0, 0.3)
+    z, motion = torch.randn(2, 1, generator.content_dim), torch.randn(2, 1, generator.motion_dim, 60)
+    start, stop = generator.motion_window(0, 8)
+    motion = motion[..., : stop - start]
+    first, second = torch.tensor([0]), torch.tensor([1])
+
+    def clip(z, motion, label):
+        return generator(z, motion, label, first_frame=0, num_frames=8)
+
+    one = clip(z[0], motion[0], first)
+    for other in (clip(z[0], motion[0], second), clip(z[1], motion[0], first), clip(z[0], motion[1], first)):
+        assert (other - one).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("dcgan3d", "dense")])
+def test_a_stretch_of_a_take_is_the_same_as_in_the_whole_take(kind):
+    generator = both(small(kind, num_frames=8))[0].eval()
+    labels = torch.zeros(1, dtype=torch.long)
+    whole_start, whole_stop = generator.motion_window(0, 24)
+    motion, z = torch.randn(1, generator.motion_dim, whole_stop - whole_start), torch.randn(1, generator.content_dim)
+    whole = generator(z, motion, labels, first_frame=0, num_frames=24)
+    for first in (0, 8, 13):
+        start, stop = generator.motion_window(first, 8)
+        part = generator(
+            z, motion[:, :, start - whole_start : stop - whole_start], labels, first_frame=first, num_frames=8
+        )
+        assert torch.allclose(part, whole[:, :, first : first + 8], atol=1e-5)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_take_is_rendered_and_a_length_that_a_family_cannot_make_is_refused_in_words(kind, tmp_path):
+    config = small(kind)
+    weights = tmp_path / "generator.safetensors"
+    save_generator(weights, both(config, 2)[0], Provenance(config, None, ("a", "b"), "0" * 64, 0))
+    loaded = load_generator(weights)
+    takes = [np.stack(list(render_take(loaded, 3, 1, 8))) for _ in range(2)]
+    assert takes[0].shape == (8, 16, 16, 3)
+    assert np.array_equal(*takes)
+    assert np.array_equal(takes[0][:5], np.stack(list(render_take(loaded, 3, 1, 5))))
+    if loaded.generator.longest is None:
+        assert len(list(render_take(loaded, 3, 1, 20))) == 20
+    else:
+        with pytest.raises(RequestError, match=f"20 frames asked for; the family {kind} makes clips of 8 frames"):
+            next(render_take(loaded, 3, 1, 20))
+
+
+def test_an_unknown_family_is_named_with_the_nearest():
+    config = build_config({"model": {"family": "conv2d"}})
+    with pytest.raises(ConfigError, match=r'model\.family is "conv2d" \(did you mean "conv3d"'):
+        build_generator(config, 0)
+
+
+class ToyClips:
+    """Class 0 is bright on the left, class 1 on the right; the bright bar moves down in all of them."""
+
+    def __init__(self, num_frames=4, size=16):
+        self.frames = np.full((2, size, num_frames, size, size, 1), 40, np.uint8)
+        half = size // 2
+        for label, start, t in itertools.product((0, 1), range(size), range(num_frames)):
+            rows = (start + 2 * t + np.arange(4)) % size
+            self.frames[label, start, t, rows, label * half : (label + 1) * half] = 220
+
+    def batch(self, first, count):
+        index = np.arange(first, first + count)
+        labels = index % 2
+        starts = (index * 7919 // 2) % self.frames.shape[1]
+        return torch.from_numpy(self.frames[labels, starts]), torch.from_numpy(labels)
+
+
+def side_and_direction(video):
+    """Share of brightness on the right, and mean rows that the picture moves down from frame to frame (by phase)."""
+    picture = video[:, 0].double() + 1
+    right = picture[..., picture.shape[-1] // 2 :].sum((1, 2, 3)) / picture.sum((1, 2, 3))
+    waves = torch.fft.rfft(picture.sum(-1), dim=2)[:, :, 1]
+    turn = torch.angle(waves[:, 1:] * waves[:, :-1].conj())
+    return right, -(turn * picture.shape[2] / (2 * torch.pi)).mean(1)
+
+
+# Settings under which each learns the toy in seconds; the baselines as their articles set them, without penalty.
+AS_PUBLISHED = {"r1_gamma": 0.0, "generator_lr": 2e-3, "discriminator_lr": 1e-3}
+LEARNS = {
+    "conv3d": {"generator_lr": 2e-3, "discriminator_lr": 2e-3},
+    "conv3d with frames": {"generator_lr": 2e-3, "discriminator_lr": 2e-3},
+    "recurrent": AS_PUBLISHED,
+    "dcgan3d": AS_PUBLISHED,
+    "dense": AS_PUBLISHED,
+}
+
+
+def learnt(kind, clips):
+    """Mean share of brightness on the right of either class, and rows that the picture moves down a frame."""
+    config = small(kind, num_frames=4, channels=1, total_kclips=4.8, batch_size=16, **LEARNS[kind])
+    state = new_state(config, 2, CPU)
+    for _ in train(state, clips, config):
+        pass
+    labels = torch.arange(64) % 2
+    with torch.no_grad():
+        right, down = side_and_direction(made(state.generator_ema, labels, 4))
+    return right[labels == 0].mean().item(), right[labels == 1].mean().item(), down.mean().item()
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_family_learns_which_side_is_bright_and_which_way_it_moves(kind):
+    real = ToyClips()
+    sides, down = side_and_direction(torch.from_numpy(real.frames[:, :, :, :, :, 0]).flatten(0, 1)[:, None] / 127.5 - 1)
+    assert (sides[0].item(), sides[-1].item()) == pytest.approx((0.32, 0.68), abs=0.01)
+    assert down.mean() == pytest.approx(2, abs=0.01)
+    left, right, down = learnt(kind, real)
+    assert left < 0.42
+    assert right > 0.58
+    assert 0.5 < down < 4
+
+
+class WithoutClasses(ToyClips):
+    def batch(self, first, count):
+        frames, _ = super().batch(first, count)
+        return frames, torch.arange(first, first + count) // 2 % 2
+
+
+class Backwards(ToyClips):
+    def batch(self, first, count):
+        frames, labels = super().batch(first, count)
+        return frames.flip(1), labels
+
+
+@pytest.mark.usefixtures("one_thread")
+def test_labels_that_say_nothing_and_clips_played_backwards_are_not_learnt_as_if_they_were_right():
+    left, right, _ = learnt("dense", WithoutClasses())
+    assert abs(left - right) < 0.1
+    assert learnt("dense", Backwards())[2] < -1

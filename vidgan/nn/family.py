@@ -1,0 +1,38 @@
+"""What every family of networks offers: latents and a class in, video out; video and a class in, logits out."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+Window = tuple[int, int]
+"""A half-open range (start, stop) of frames or of steps, counted from the take's first; it may begin below zero."""
+
+
+class Generator(Protocol):
+    """Makes any stretch of a take, or whole takes of one length."""
+
+    content_dim: int
+    """Numbers in the content latent z."""
+    motion_dim: int
+    """Numbers a step in the motion noise."""
+    first_frames: int
+    """How many frames a take can begin at before its kinds of frames repeat: 1 if all are made alike."""
+    longest: int | None
+    """Frames of the longest take; None for takes of any length."""
+
+    def motion_window(self, first_frame: int, num_frames: int) -> Window:
+        """Steps of motion noise, half-open, that decide this stretch of a take."""
+
+    def __call__(self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int, num_frames: int) -> Tensor:
+        """z [B, content_dim], white noise [B, motion_dim, steps] for exactly `motion_window`, labels int64 [B] ->
+        video float32 [B, C, T, H, W], about -1..1."""
+
+
+class Discriminator(Protocol):
+    """Tells real clips from generated ones."""
+
+    def __call__(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, labels int64 [B], places 0..1 of frames [B, k] that a network for single
+        frames looks at, if there is one -> logits float32 [B], or [B, K] of K networks; above zero means real."""

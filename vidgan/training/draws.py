@@ -1,0 +1,77 @@
+"""Everything random of one update, drawn at once for its whole batch, so that any part of it can be computed alone."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from vidgan.config import Config
+from vidgan.footage.augment import Augmentation, draw_augmentation
+from vidgan.nn.family import Generator
+
+
+@dataclass(frozen=True)
+class Draws:
+    """Of B clips. Real and generated clips of either side's step are augmented by draws of their own."""
+
+    first_frame: int
+    """Of the stretch that is generated: not always a take's first, so that no frame of a clip is always of one kind."""
+    z: Tensor
+    """float32 [B, content_dim]."""
+    motion: Tensor
+    """float32 [B, motion_dim, steps]."""
+    mirrored: Tensor
+    """Whether left and right of the real clip are swapped, bool [B]."""
+    real: Augmentation
+    fake: Augmentation
+    real_again: Augmentation
+    """For the generator's step, as is the next."""
+    fake_again: Augmentation
+    frames: Tensor
+    """Places in the clip 0..1 of the frames that are judged one by one, float32 [B, k]."""
+    share: Tensor
+    """Of the real clip in the clip between, float32 [B] 0..1."""
+    noise_seeds: Tensor
+    """One for each clip's noise in the finite-difference penalties, int64 [B]."""
+
+    def part(self, clips: slice, device: torch.device) -> Draws:
+        """Of some clips of the batch, on a device."""
+        parts = {
+            name: value if name == "first_frame" else value[clips].to(device) for name, value in vars(self).items()
+        }
+        return Draws(**parts)
+
+
+def draws_of_update(config: Config, generator: Generator, num_clips: int) -> Draws:
+    """The draws of the update that begins at this clip: a pure function of the seed, the clock and the settings."""
+    (state,) = np.random.SeedSequence([config.train.seed, num_clips]).generate_state(1, np.uint64)
+    return draw_update(config, generator, torch.Generator().manual_seed(int(state) >> 1))
+
+
+def draw_update(config: Config, generator: Generator, draws: torch.Generator) -> Draws:
+    """From torch's generator `draws`, on the CPU."""
+    count = config.train.batch_size
+    first_frame = int(torch.randint(generator.first_frames, (), generator=draws))
+    start, stop = generator.motion_window(first_frame, config.data.num_frames)
+    return Draws(
+        first_frame=first_frame,
+        z=torch.randn(count, generator.content_dim, generator=draws),
+        motion=torch.randn(count, generator.motion_dim, stop - start, generator=draws),
+        mirrored=torch.rand(count, generator=draws) < 0.5,
+        real=draw_augmentation(count, draws),
+        fake=draw_augmentation(count, draws),
+        real_again=draw_augmentation(count, draws),
+        fake_again=draw_augmentation(count, draws),
+        frames=torch.rand(count, max(1, config.model.discriminator_frames), generator=draws),
+        share=torch.rand(count, generator=draws),
+        noise_seeds=torch.randint(2**62, (count,), generator=draws),
+    )
+
+
+def noise_like(video: Tensor, seeds: Tensor) -> Tensor:
+    """Unit normal noise of a video's shape [B, C, T, H, W], each clip's from its seed, int64 [B]."""
+    clips = [torch.randn(video.shape[1:], generator=torch.Generator().manual_seed(seed)) for seed in seeds.tolist()]
+    return torch.stack(clips).to(video)

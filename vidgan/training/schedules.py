@@ -1,0 +1,29 @@
+"""Settings that change with the clips seen, and the defaults that follow from others."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from vidgan.config import Config, Schedule
+
+# R1's weight for pictures of 32x32 pixels. Gradients of one clip are summed over its voxels, and the more of them the
+# same change of the clip is spread over, the smaller their squares: so the weight grows with the pixels, as in the
+# heuristic of StyleGAN2-ADA's "auto" recipe.
+GAMMA_AT_32 = 0.3
+
+
+def value_at(schedule: Schedule, num_clips: int) -> float:
+    """What a schedule says after so many clips."""
+    if isinstance(schedule, dict):
+        moments = sorted(schedule)
+        return float(np.interp(num_clips / 1000, moments, [schedule[moment] for moment in moments]))
+    return float(schedule)
+
+
+def r1_gamma(config: Config) -> Schedule:
+    """The weight that is set, or the default for the size of the pictures."""
+    if config.train.r1_gamma is not None:
+        return config.train.r1_gamma
+    if config.train.lipschitz_lambda > 0:
+        return 0.0
+    return GAMMA_AT_32 * config.data.height * config.data.width / 32**2
