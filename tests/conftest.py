@@ -1,5 +1,7 @@
 """Footage made by the tests, with the answer in the pixels: flat grey levels, stored losslessly."""
 
+import gzip
+import struct
 from collections.abc import Iterable
 from fractions import Fraction
 from pathlib import Path
@@ -53,6 +55,12 @@ class FootageFolder:
         for number in numbers:
             picture = np.full((height, width, 3), 10 * (number % 25), np.uint8)
             write_still(self.path(pattern % number if "%" in pattern else pattern), picture)
+
+    def idx(self, name: str, values: np.ndarray) -> Path:
+        """uint8 of any number of axes as an IDX file, gzipped if the name ends so."""
+        contents = struct.pack(f">HBB{values.ndim}I", 0, 8, values.ndim, *values.shape) + values.tobytes()
+        self.path(name).write_bytes(gzip.compress(contents) if name.endswith(".gz") else contents)
+        return self.root / name
 
 
 @pytest.fixture(autouse=True)

@@ -14,12 +14,10 @@ from rich.console import Console
 
 from vidgan.config import load_config
 from vidgan.demo import CONFIG as DEMO_CONFIG
-from vidgan.footage.prepare import prepare_footage
-from vidgan.footage.scan import scan_footage
-from vidgan.footage.select import select_shots
 from vidgan.media.movie_writer import write_movie
 from vidgan.run import run_training
 from vidgan.sampling.render import render_take
+from vidgan.survey import look_at_footage
 from vidgan.weights import load_generator
 
 ROOT = Path(__file__).parents[1]
@@ -36,14 +34,24 @@ def make_plates(folder, *, num_frames=40):
         write_movie(folder / class_name / "a.mp4", frames, rate=Fraction(24))
 
 
+def make_images(footage):
+    """IDX files of 100 pictures in 10 classes, the images gzipped."""
+    pictures = np.random.default_rng(0).integers(0, 256, (100, 28, 28), np.uint8)
+    footage.idx("made-images-idx3-ubyte.gz", pictures)
+    footage.idx("made-labels-idx1-ubyte", np.arange(100, dtype=np.uint8) % 10)
+
+
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
-def test_a_shipped_config_trains_two_updates_and_its_generator_renders(path, tmp_path):
+def test_a_shipped_config_trains_two_updates_and_its_generator_renders(path, footage, tmp_path):
     two_updates = 2 * load_config(path).train.batch_size / 1000
     config = load_config(path, [f"train.total_kclips={two_updates}", "train.sample_kclips=1000"])
-    make_plates(tmp_path / "footage")
-    selection = select_shots(scan_footage(tmp_path / "footage"), config.data)
-    footage = prepare_footage(selection, config.data)
-    result = run_training(config, footage, tmp_path / "run", console=Console(quiet=True))
+    if config.data.kind == "idx":
+        make_images(footage)
+    else:
+        make_plates(footage.root)
+    console = Console(quiet=True)
+    prepared = look_at_footage(footage.root, config.data, console).prepare("train")
+    result = run_training(config, prepared, tmp_path / "run", console=console)
     assert result.finished
     data = config.data
     frame = next(render_take(load_generator(tmp_path / "run"), 1, 0, 1))

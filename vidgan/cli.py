@@ -97,10 +97,10 @@ def prepare_command(
 ) -> None:
     """Make the training frames of a folder, as `train` would. Stopped at any moment, the same command goes on."""
     from vidgan.config import load_config
-    from vidgan.survey import look_at_footage, prepare_with_progress
+    from vidgan.survey import look_at_footage
 
     settings = load_config(config, overrides)
-    prepared = prepare_with_progress(look_at_footage(folder, settings, console), settings, console)
+    prepared = look_at_footage(folder, settings.data, console).prepare("train")
     typer.echo(f"{len(prepared.frames)} shots, {prepared.num_frames_total} frames are ready")
 
 
@@ -109,7 +109,7 @@ def prepare_command(
 def train_command(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/clip64.yaml")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.seed=1")] = None,
-    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences")] = ...,
+    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences, or with IDX files")] = ...,
     run: Annotated[Path, typer.Option(help="Folder of the run; the same one goes on where it stopped")] = Path(
         "runs/run"
     ),
@@ -119,17 +119,15 @@ def train_command(
     """Train a generator on a folder of footage. Ctrl-C saves; the same command goes on."""
     from vidgan.config import load_config
     from vidgan.run import describe_plan, run_training
-    from vidgan.survey import look_at_footage, prepare_with_progress
+    from vidgan.survey import look_at_footage
 
     settings = load_config(config, overrides)
-    selection = look_at_footage(footage, settings, console)
+    found = look_at_footage(footage, settings.data, console)
     if dry_run:
-        typer.echo(describe_plan(settings, selection))
+        typer.echo(describe_plan(settings, found))
         return
-    prepared = prepare_with_progress(selection, settings, console)
-    result = run_training(
-        settings, prepared, run, console=console, max_seconds=None if minutes is None else minutes * 60
-    )
+    max_seconds = None if minutes is None else minutes * 60
+    result = run_training(settings, found.prepare("train"), run, console=console, max_seconds=max_seconds)
     typer.echo(f"{'finished' if result.finished else 'stopped'} at {result.num_clips / 1000:.1f} kclips")
     typer.echo(f"weights       {result.weights}\nnewest sheet  {result.newest_sheet}")
     if not result.finished and minutes is None:

@@ -63,6 +63,8 @@ class Section(BaseModel):
 class DataConfig(Section):
     """What a clip is, and how it is taken from the footage."""
 
+    kind: Literal["footage", "idx"] = "footage"
+    """"idx": images in IDX files, as of MNIST; below, size, num_frames, channels, fit, classes and holdout apply."""
     height: int = Field(64, ge=8)
     """Rows of a training frame; need not be a power of two, nor equal the width."""
     width: int = Field(64, ge=8)
@@ -267,10 +269,9 @@ def build_config(tree: dict[str, Any], overrides: list[str] | None = None, *, so
         if not isinstance(before, dict):
             raise ConfigError(f'{source}: "{section}" is not a section of settings')
         try:
-            parsed = yaml.safe_load(value)
+            tree[section] = {**before, field: yaml.safe_load(value)}
         except yaml.YAMLError:
             raise ConfigError(f'"{override}": the value is not YAML') from None
-        tree[section] = {**before, field: parsed}
     try:
         return Config.model_validate(tree)
     except ValidationError as error:

@@ -14,7 +14,7 @@ from vidgan.progress import show_progress
 from vidgan.review.export import export
 from vidgan.review.takes import choose_takes, write_takes
 from vidgan.run import run_training
-from vidgan.survey import look_at_footage, prepare_with_progress
+from vidgan.survey import look_at_footage
 from vidgan.weights import DEMO_NAME, load_generator
 
 # Small enough for minutes on two cores; at 12 frames/s a clip of 16 frames holds a whole stride of a walk.
@@ -40,7 +40,7 @@ def run_demo(out: str | Path, *, minutes: float, shots_per_class: int, console: 
     console.print(f"{len(movies)} movies in {footage}", highlight=False)
 
     console.rule("2 of 4: scan and prepare")
-    prepared = prepare_with_progress(look_at_footage(footage, CONFIG, console), CONFIG, console)
+    prepared = look_at_footage(footage, CONFIG.data, console).prepare("train")
 
     console.rule(f"3 of 4: train for {minutes:g} minutes")
     result = run_training(CONFIG, prepared, run, console=console, max_seconds=minutes * 60)

@@ -15,8 +15,7 @@ from vidgan.config import DataConfig, build_config, load_config
 from vidgan.errors import FootageError, RequestError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
-from vidgan.footage.prepare import PreparedFootage, prepare_footage
-from vidgan.footage.select import Selection, select_shots
+from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics.clip_sets import ClipSet, clips_of_footage, clips_of_generator, same_classes
 from vidgan.metrics.evaluate import Evaluator
 from vidgan.metrics.evaluation import Evaluation, Protocol
@@ -27,7 +26,7 @@ from vidgan.progress import show_progress
 from vidgan.review.evaluation_page import write_evaluation_page
 from vidgan.review.evaluation_table import evaluation_table
 from vidgan.sampling.render import class_of_seed, render_take
-from vidgan.survey import print_selection, scan_with_progress
+from vidgan.survey import look_at_footage
 from vidgan.training.log import curves_of_run
 from vidgan.weights import LoadedGenerator, load_generator
 
@@ -72,7 +71,7 @@ def judge(
     """Evaluate the generator of `weights`, or the movies in `clips`; prints a table and writes what is asked for.
 
     Raises `RequestError` unless one of the two is given, for another size or other classes than the footage's, and for
-    fewer than 8 clips on either side; otherwise as `load_generator`, `scan_footage` and `prepare_footage` do.
+    fewer than 8 clips on either side; otherwise as `load_generator` and `look_at_footage` do.
     """
     if (weights is None) == (clips is None):
         raise RequestError("name weights or --clips DIR, one of the two")
@@ -83,12 +82,10 @@ def judge(
     set_up_processor()
     loaded = None if weights is None else load_generator(weights)
     data = _settings(loaded, config, overrides)
-    scan = scan_with_progress(footage, data, console)
-    selection = select_shots(scan, data)
-    print_selection(footage, selection, data, console)
-    train = _prepared(selection, data, console)
+    found = look_at_footage(footage, data, console)
+    train = found.prepare("train")
     try:
-        heldout = _prepared(select_shots(scan, data, split="holdout"), data, console)
+        heldout = found.prepare("holdout")
     except FootageError:  # none is set aside, or none of these can be read
         heldout = None
     train_clips = clips_of_footage(train, data.num_frames, data.frame_stride)
@@ -176,12 +173,6 @@ def _share(clips: ClipSet, share: float) -> ClipSet:
     return clips if share >= 1 else clips.limited(max(1, round(len(clips) * share)), seed=0)
 
 
-def _prepared(selection: Selection, data: DataConfig, console: Console) -> PreparedFootage:
-    """Shots ready to be cut into clips."""
-    with show_progress(console, "preparing", "frames") as progress:
-        return prepare_footage(selection, data, progress=progress)
-
-
 def _like(heldout: PreparedFootage, train: PreparedFootage, data: DataConfig) -> ClipSet:
     """Held-out clips, labelled as the training clips are."""
     found = clips_of_footage(heldout, data.num_frames, data.frame_stride)
@@ -219,10 +210,9 @@ def _clips_of_folder(
     folder: Path, data: DataConfig, rate: Fraction | None, loops: bool, stretch: int | None, console: Console
 ) -> Judged:
     """Clips that somebody else made, brought to the size and rate of the footage; all of them count."""
-    data = data.model_copy(update={"holdout": 0.0, "leave_out": (), "cuts": "none", "rate": rate})
-    selection = select_shots(scan_with_progress(folder, data, console), data)
-    print_selection(folder, selection, data, console)
-    prepared = _prepared(selection, data, console)
+    movies = {"kind": "footage", "holdout": 0.0, "leave_out": (), "cuts": "none", "rate": rate}
+    data = data.model_copy(update=movies)
+    prepared = look_at_footage(folder, data, console).prepare("train")
     return Judged(
         name=str(folder),
         clips=clips_of_footage(prepared, data.num_frames, data.frame_stride),

@@ -23,8 +23,7 @@ from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
-from vidgan.footage.prepare import PreparedFootage, prepared_bytes
-from vidgan.footage.select import Selection
+from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics.during_training import RunningEvaluation
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
@@ -33,6 +32,7 @@ from vidgan.processor import set_up_processor
 from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.review.takes import Take, class_name, take_name, write_sheets
 from vidgan.sampling.render import render_take
+from vidgan.survey import FoundFootage
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.log import EVALUATED, StatsLog
 from vidgan.training.loop import real_video, train
@@ -65,10 +65,10 @@ class RunResult:
     num_clips: int
 
 
-def describe_plan(config: Config, selection: Selection) -> str:
+def describe_plan(config: Config, footage: FoundFootage) -> str:
     """The resolved config, both plans of levels, parameters, clips found and memory, as text."""
-    generator = build_generator(config, len(selection.class_names))
-    discriminator = build_discriminator(config, len(selection.class_names))
+    generator = build_generator(config, len(footage.class_names))
+    discriminator = build_discriminator(config, len(footage.class_names))
     return "\n".join(
         [
             config_to_yaml(config),
@@ -78,8 +78,7 @@ def describe_plan(config: Config, selection: Selection) -> str:
             f"discriminator, {num_parameters(discriminator):,} parameters",
             print_levels(discriminator.levels),
             "",
-            f"clips: {selection.num_clips(config.data)} from {len(selection.shots)} shots",
-            f"prepared frames: {prepared_bytes(selection, config.data) / 1e6:.1f} MB on disk",
+            f"clips: {footage.num_clips} from {footage.num_shots} shots",
             f"memory for training: about {training_bytes(config, generator, discriminator) / 1e9:.2f} GB",
         ]
     )

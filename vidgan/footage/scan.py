@@ -20,7 +20,7 @@ from vidgan.footage.cache import cache_folder
 from vidgan.footage.folder import find_footage, relative
 from vidgan.footage.scan_movie import scan_movie
 from vidgan.footage.scan_stills import scan_stills
-from vidgan.footage.shots import Note, Scan, Shot, note_on
+from vidgan.footage.shots import Note, Scan, Shot, is_held_out, note_on
 from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
 from vidgan.media.sequences import FrameSequence, find_sequences
 
@@ -104,9 +104,8 @@ def without_duplicates(shots: list[Shot]) -> tuple[list[Shot], list[Note]]:
 
 
 def with_split(shot: Shot, holdout: float) -> Shot:
-    """The shot with its side: the first 32 bits of its content hash, as a number in [0, 1), against the share."""
-    held_out = int(shot.content_hash[:8], 16) / 2**32 < holdout
-    return shot.model_copy(update={"split": "holdout" if held_out else "train"})
+    """The shot with its side, which its content hash decides."""
+    return shot.model_copy(update={"split": "holdout" if is_held_out(shot.content_hash, holdout) else "train"})
 
 
 def _files_of(source: FrameSequence | Path) -> list[Path]:

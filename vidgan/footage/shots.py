@@ -115,6 +115,11 @@ class Scan(BaseModel):
     notes: tuple[Note, ...]
 
 
+def is_held_out(content_hash: str, share: float) -> bool:
+    """Whether what has this SHA-256 is set aside: its first 32 bits, as a number in [0, 1), against the share."""
+    return int(content_hash[:8], 16) / 2**32 < share
+
+
 def note_on(source: str, error: MediaError | str, root: Path) -> Note:
     """An error as a note, without repeating the source's own path or the folder that all sources share."""
     return Note(source=source, reason=str(error).removeprefix(f"{root / source}: ").removeprefix(f"{root}{os.sep}"))
