@@ -13,12 +13,13 @@ PACKAGE = Path(vidgan.__file__).parent
 
 # What each part may import of vidgan, beside itself.
 BOTTOM = {"errors", "files"}
-BASE = BOTTOM | {"clip", "config"}
+BASE = BOTTOM | {"clip", "config", "config_files"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "clip": {"errors"},
     "config": {"errors"},
+    "config_files": {"config", "errors"},
     "media": BASE,
     "nn": BASE - {"files"},
     "footage": BASE | {"media"},

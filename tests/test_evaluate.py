@@ -9,7 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vidgan.cli import app
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.errors import VidganError
 from vidgan.footage.prepare import prepare_footage
 from vidgan.footage.scan import scan_footage

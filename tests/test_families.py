@@ -8,11 +8,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import FAMILIES, build_discriminator, build_generator, num_parameters
 from vidgan.run import describe_plan
 from vidgan.sampling.render import render_take
+from vidgan.survey import FoundFootage
 from vidgan.training.loop import train
 from vidgan.training.state import new_state
 from vidgan.weights import Provenance, load_generator, save_generator
@@ -100,16 +101,9 @@ def _undone_by_normalisation(network, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind, tmp_path):
+def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind):
     config = small(kind)
-
-    class Found:
-        class_names, shots = ("a", "b"), ()
-
-        def num_clips(self, data):
-            return 0
-
-    printed = describe_plan(config, Found())
+    printed = describe_plan(config, FoundFootage(1, 1, ("a", "b"), prepare=lambda split: None))
     for what, network in zip(("generator", "discriminator"), both(config, 2), strict=True):
         built = sum(parameter.numel() for parameter in network.parameters())
         assert num_parameters(network) == built

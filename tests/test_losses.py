@@ -6,12 +6,14 @@ import pytest
 import torch
 from torch.nn.functional import logsigmoid
 
+from vidgan.errors import ConfigError
 from vidgan.training.losses import (
     OBJECTIVES,
     between,
     finite_difference_penalty,
     gradient_penalty,
     lipschitz_penalty,
+    objective_of,
 )
 
 REAL = torch.tensor([-2.0, 0.0, 0.5, 3.0])
@@ -59,6 +61,12 @@ def test_hinge_ignores_clips_beyond_its_margin():
     assert hinge.discriminator(torch.tensor([1.0, 2.0]), torch.tensor([-1.0, -5.0])).tolist() == [0, 0]
     assert hinge.discriminator(torch.tensor([0.0]), torch.tensor([0.5])).tolist() == [2.5]
     assert hinge.generator(REAL, FAKE).tolist() == (-FAKE).tolist()
+
+
+def test_an_unknown_loss_is_named_with_the_nearest():
+    assert objective_of("hinge") is OBJECTIVES["hinge"]
+    with pytest.raises(ConfigError, match=r'train\.loss is "wgan"'):
+        objective_of("wgan")
 
 
 def test_least_squares_pull_real_clips_to_one_and_generated_ones_to_zero():

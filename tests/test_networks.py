@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.nn.build import build_generator
 from vidgan.nn.generator import NoiseFilters
 from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.errors import RequestError
 from vidgan.nn.build import build_generator
 from vidgan.sampling.latents import content_latent, motion_noise, parse_seeds, unit_normal

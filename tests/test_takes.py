@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.errors import RequestError
 from vidgan.media.movies import read_header, read_movie
 from vidgan.metrics.motion import motion_energy, variety

@@ -11,7 +11,8 @@ import pytest
 import torch
 from rich.console import Console
 
-from vidgan.config import EvaluateConfig, build_config, load_config
+from vidgan.config import EvaluateConfig
+from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, WeightsError
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage

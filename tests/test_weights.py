@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from vidgan.config import build_config
+from vidgan.config_files import build_config
 from vidgan.errors import WeightsError
 from vidgan.nn.build import build_generator
 from vidgan.weights import Provenance, load_generator, save_generator

@@ -1,8 +1,12 @@
 """Clips a second and peak memory of training's parts: float32 in the default layout against what the trainer uses.
 
 python tools/bench_train.py configs/clip64.yaml
+python tools/bench_train.py configs/clip64.yaml --families conv3d,recurrent,dcgan3d --sizes 32x32,64x64,128x128
 
-Each figure comes from a process of its own, so that its peak memory is its own. The last table holds the ratios.
+Each figure comes from a process of its own, so that its peak memory is its own. The first form compares parts of an
+update, the last table holding the ratios. The second compares families and sizes (height x width): what counts is
+arithmetic of convolutions and matrix products, penalties at their interval, and its share is of the ceiling, which is
+what the same machine does in a 3x3x3 convolution of 128 channels alone, forward and backward, in the same run.
 """
 
 from __future__ import annotations
@@ -15,23 +19,29 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 import typer
 from rich.table import Table
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
 from vidgan.cli import console, mistakes_in_one_line
-from vidgan.config import Config, load_config
+from vidgan.config import Config
+from vidgan.config_files import load_config
+from vidgan.errors import RequestError
+from vidgan.nn.build import num_parameters
 from vidgan.processor import set_up_processor
 from vidgan.training.draws import draw_update
-from vidgan.training.loop import cut_batch, generate, update_discriminator, update_generator
+from vidgan.training.loop import autocast, cut_batch, generate, update_discriminator, update_generator
 from vidgan.training.state import TrainState, new_state
 
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
 PARTS = ("forward", "discriminator step", "generator step", "whole update")
 NUM_CLASSES = 4
+
+T = TypeVar("T")
 
 
 @mistakes_in_one_line
@@ -39,17 +49,21 @@ def main(
     config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/clip64.yaml")],
     overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.batch_size=8")] = None,
     seconds: Annotated[float, typer.Option(help="Time for each figure, after a warm-up")] = 8.0,
+    families: Annotated[str | None, typer.Option(help="Compare these, such as conv3d,recurrent")] = None,
+    sizes: Annotated[str, typer.Option(help="With --families: heights and widths")] = "32x32,64x64,36x64",
 ) -> None:
     """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
     settings = load_config(config, overrides)
     console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {_device()}")
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
+    if families is not None:
+        compare_families(config, overrides or [], families.split(","), sizes.split(","), seconds)
+        return
     table = Table("", "part", "clips/s", "peak memory, MB")
     speed = {}
     for mode in (PLAIN, TRAINER):
         for part in PARTS:
-            with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-                speed[mode, part], memory = pool.submit(measure, settings, mode, part, seconds).result()
+            speed[mode, part], memory = _alone(measure, settings, mode, part, seconds)
             table.add_row(mode, part, f"{speed[mode, part]:.1f}", f"{memory / 1e6:.0f}")
     console.print(table)
     ratios = Table("part", "trainer / plain")
@@ -58,27 +72,84 @@ def main(
     console.print(ratios)
 
 
+def compare_families(config: Path, overrides: list[str], families: list[str], sizes: list[str], seconds: float) -> None:
+    """A row for each family at each size."""
+    ceiling = _alone(convolution_ceiling, load_config(config, overrides).train.precision, seconds)
+    console.print(f"ceiling: a 3x3x3 convolution alone does {ceiling / 1e9:.0f} GFLOP/s")
+    table = Table("family", "size", "parameters, M", "clips/s", "GFLOP a clip", "of the ceiling", "peak memory, MB")
+    for family in families:
+        for size in sizes:
+            height, _, width = size.partition("x")
+            if not (height.isdigit() and width.isdigit()):
+                raise RequestError(f'--sizes: "{size}" is not a size (expected height x width, such as 36x64)')
+            settings = load_config(
+                config, [*overrides, f"model.family={family}", f"data.height={height}", f"data.width={width}"]
+            )
+            rate, memory = _alone(measure, settings, TRAINER, "whole update", seconds)
+            flop, parameters = _alone(arithmetic, settings)
+            table.add_row(
+                family,
+                size,
+                " + ".join(f"{count / 1e6:.1f}" for count in parameters),
+                f"{rate:.1f}",
+                f"{flop / 1e9:.1f}",
+                f"{rate * flop / ceiling:.0%}",
+                f"{memory / 1e6:.0f}",
+            )
+    console.print(table)
+
+
+def arithmetic(config: Config) -> tuple[float, list[int]]:
+    """Floating-point operations a clip of a whole update, a multiplication and an addition being two; parameters."""
+    state = new_state(config, NUM_CLASSES, _device())
+    counts = []
+    for num_clips in (0, config.train.batch_size):  # with penalties, and without
+        state.num_clips = num_clips
+        with FlopCounterMode(display=False) as counter:
+            _part(state, config, "whole update")()
+        counts.append(counter.get_total_flops() / config.train.batch_size)
+    interval = config.train.penalty_interval
+    return counts[0] / interval + counts[1] * (1 - 1 / interval), [
+        num_parameters(network) for network in (state.generator, state.discriminator)
+    ]
+
+
+def convolution_ceiling(precision: str, seconds: float) -> float:
+    """Floating-point operations a second, forward and backward, of a 3x3x3 convolution of 128 to 128 channels."""
+    set_up_processor()
+    channels, frames, side, batch = 128, 16, 16, 16
+    layer = nn.Conv3d(channels, channels, 3, padding=1).to(_device(), memory_format=torch.channels_last_3d)
+    x = torch.randn(batch, channels, frames, side, side, device=_device())
+    x = x.contiguous(memory_format=torch.channels_last_3d).requires_grad_()
+
+    def run() -> None:
+        with autocast(precision, _device()):
+            y = layer(x)
+        y.backward(torch.ones_like(y))
+
+    flop = 3 * 2 * 27 * channels**2 * batch * frames * side**2  # the padding's border counts as in any network
+    return _rate(run, seconds) * flop
+
+
 def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float, int]:
     """Clips a second of one part in one mode, and the process's peak memory in bytes (on a GPU, torch's)."""
-    set_up_processor()
     if mode == PLAIN:
+        torch.set_flush_denormal(True)
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
+    else:
+        set_up_processor()
     state = new_state(config, NUM_CLASSES, _device())
     if mode == PLAIN:
         _use_default_layout(state.generator)
         _use_default_layout(state.discriminator)
     run = _part(state, config, part)
-    for _ in range(2):
+
+    def one_update() -> None:
         run()
-    _wait()
-    began, count = time.perf_counter(), 0
-    while time.perf_counter() - began < seconds:
-        run()
-        _wait()
         # The clock decides when a penalty is due; it moves here as it does in training.
         state.num_clips += config.train.batch_size
-        count += 1
-    rate = count * config.train.batch_size / (time.perf_counter() - began)
+
+    rate = _rate(one_update, seconds) * config.train.batch_size
     if torch.cuda.is_available():
         return rate, torch.cuda.max_memory_allocated()
     unit = 1 if sys.platform == "darwin" else 1024
@@ -104,6 +175,25 @@ def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
         "generator step": lambda: update_generator(state, parts, [], config),
         "whole update": lambda: update_generator(state, parts, update_discriminator(state, parts, config)[1], config),
     }[part]
+
+
+def _rate(run: Callable[[], None], seconds: float) -> float:
+    """Runs a second, after two that warm up."""
+    for _ in range(2):
+        run()
+    _wait()
+    began, count = time.perf_counter(), 0
+    while time.perf_counter() - began < seconds:
+        run()
+        _wait()
+        count += 1
+    return count / (time.perf_counter() - began)
+
+
+def _alone(function: Callable[..., T], *arguments: object) -> T:
+    """The result of a function in a process of its own."""
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(function, *arguments).result()
 
 
 def _use_default_layout(network: nn.Module) -> None:

@@ -15,7 +15,7 @@ _HOMES = {
     "clip_to_frames": "vidgan.clip",
     "export": "vidgan.review.export",
     "frames_to_clip": "vidgan.clip",
-    "load_config": "vidgan.config",
+    "load_config": "vidgan.config_files",
     "load_generator": "vidgan.weights",
     "make_footage": "vidgan.footage.procedural",
     "render_take": "vidgan.sampling.render",

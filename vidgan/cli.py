@@ -79,7 +79,7 @@ def scan_command(
     no_cuts: Annotated[bool, typer.Option("--no-cuts", help="Do not look for cuts in movies")] = False,
 ) -> None:
     """Say what a folder holds: a row for every shot, a reason for everything else. Exit code 1 if nothing is usable."""
-    from vidgan.config import build_config, load_config
+    from vidgan.config_files import build_config, load_config
     from vidgan.survey import report_scan
 
     overrides = [*(overrides or []), *(["data.cuts=none"] if no_cuts else [])]
@@ -96,7 +96,7 @@ def prepare_command(
     config: Annotated[Path, typer.Option(help="A YAML file, such as configs/clip64.yaml")] = ...,
 ) -> None:
     """Make the training frames of a folder, as `train` would. Stopped at any moment, the same command goes on."""
-    from vidgan.config import load_config
+    from vidgan.config_files import load_config
     from vidgan.survey import look_at_footage
 
     settings = load_config(config, overrides)
@@ -117,7 +117,7 @@ def train_command(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
 ) -> None:
     """Train a generator on a folder of footage. Ctrl-C saves; the same command goes on."""
-    from vidgan.config import load_config
+    from vidgan.config_files import load_config
     from vidgan.run import describe_plan, run_training
     from vidgan.survey import look_at_footage
 

@@ -11,7 +11,8 @@ from tempfile import TemporaryDirectory
 import numpy as np
 from rich.console import Console
 
-from vidgan.config import DataConfig, build_config, load_config
+from vidgan.config import DataConfig
+from vidgan.config_files import build_config, load_config
 from vidgan.errors import FootageError, RequestError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder

@@ -18,7 +18,8 @@ import torch
 from rich.console import Console
 
 from vidgan.clip import clip_to_frames, frames_to_clip
-from vidgan.config import Config, config_to_yaml, load_config
+from vidgan.config import Config
+from vidgan.config_files import config_to_yaml, load_config
 from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.augment import augment_video, draw_augmentation
@@ -36,6 +37,7 @@ from vidgan.survey import FoundFootage
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.log import EVALUATED, StatsLog
 from vidgan.training.loop import real_video, train
+from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
 from vidgan.training.state import TrainState, load_checkpoint, new_state, save_checkpoint
 from vidgan.weights import WEIGHTS_NAME, LoadedGenerator, Provenance, save_generator
@@ -67,6 +69,7 @@ class RunResult:
 
 def describe_plan(config: Config, footage: FoundFootage) -> str:
     """The resolved config, both plans of levels, parameters, clips found and memory, as text."""
+    objective_of(config.train.loss)
     generator = build_generator(config, len(footage.class_names))
     discriminator = build_discriminator(config, len(footage.class_names))
     return "\n".join(

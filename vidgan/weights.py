@@ -15,7 +15,8 @@ from safetensors.torch import save_file
 from torch import nn
 
 from vidgan import __version__
-from vidgan.config import Config, build_config
+from vidgan.config import Config
+from vidgan.config_files import build_config
 from vidgan.errors import ConfigError, WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_generator

@@ -19,11 +19,11 @@ from vidgan.footage.augment import augment_video, mirror_clips
 from vidgan.nn.family import Generator
 from vidgan.training.draws import Draws, draws_of_update, noise_like
 from vidgan.training.losses import (
-    OBJECTIVES,
     between,
     finite_difference_penalty,
     gradient_penalty,
     lipschitz_penalty,
+    objective_of,
 )
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
@@ -133,7 +133,7 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
         videos[name] = videos[name].requires_grad_(exact)
     with autocast(settings.precision, real.device):
         logits = {name: discriminator(video, labels, draws.frames) for name, video in videos.items()}
-    loss = sum_of_networks(OBJECTIVES[settings.loss].discriminator(logits["r1"], logits["r2"])).mean()
+    loss = sum_of_networks(objective_of(settings.loss).discriminator(logits["r1"], logits["r2"])).mean()
     statistics = {
         "loss_discriminator": loss,
         "logit_real": logits["r1"].mean(),
@@ -177,7 +177,7 @@ def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], 
 
 def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) -> Tensor:
     """What the generator minimises on the clips it has made, video [B, C, T, H, W]; a scalar."""
-    objective, strength = OBJECTIVES[config.train.loss], augment_strength(state, config)
+    objective, strength = objective_of(config.train.loss), augment_strength(state, config)
     fake = augment_video(fake, config.augment, part.draws.fake_again, strength)
     with autocast(config.train.precision, fake.device):
         logits_fake = state.discriminator(fake, part.labels, part.draws.frames)

@@ -26,6 +26,8 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor
 
+from vidgan.errors import ConfigError, did_you_mean
+
 PairLoss = Callable[[Tensor, Tensor], Tensor]
 
 
@@ -97,6 +99,13 @@ OBJECTIVES = {
     "wasserstein": Objective(wasserstein_discriminator, hinge_generator),
     "relativistic": Objective(relativistic_discriminator, relativistic_generator, generator_needs_real=True),
 }
+
+
+def objective_of(name: str) -> Objective:
+    """The game of this name. Raises `ConfigError` for an unknown one."""
+    if name not in OBJECTIVES:
+        raise ConfigError(f'train.loss is "{name}"{did_you_mean(name, OBJECTIVES)}')
+    return OBJECTIVES[name]
 
 
 def gradient_penalty(logits: Tensor, video: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.training.losses import objective_of
 
 CHECKPOINT_FORMAT = 2
 
@@ -43,7 +44,11 @@ class TrainState:
 
 
 def new_state(config: Config, num_classes: int, device: torch.device) -> TrainState:
-    """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state."""
+    """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state.
+
+    Raises `ConfigError` for an unknown family or loss, before anything is trained.
+    """
+    objective_of(config.train.loss)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         generator = build_generator(config, num_classes).to(device)

@@ -1,0 +1,243 @@
+"""Which networks and which recipe make the best clips in the same time: every candidate, one machine, one evaluation.
+
+python tools/bench_quality.py runs/quality --footage plates --config configs/clip64.yaml --minutes 20
+
+Each candidate is trained for the same wall-clock time on the same footage and judged as `vidgan evaluate` does; at
+several moments before, by the cheap figures of an evaluation in training. Evaluation takes no training time. All of it
+goes on where it stopped, candidate by candidate, so a table can be filled bit by bit:
+
+    --only conv3d,recurrent     these candidates alone
+    --table                     print the table of what has been measured, and stop
+
+Baselines have the sizes and rates of their articles (MoCoGAN: Tulyakov et al. 2018; VGAN: Vondrick et al. 2016), and
+the moving average of weights that ours has. OUT/results.json holds every figure, OUT/curves.png the curves.
+"""
+
+from __future__ import annotations
+
+import json
+import platform
+import time
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any
+
+import torch
+import typer
+from rich.console import Console
+
+from vidgan.cli import console, mistakes_in_one_line
+from vidgan.config_files import load_config
+from vidgan.errors import RequestError, did_you_mean
+from vidgan.files import writable_folder, write_text, written_beside
+from vidgan.judge import judge
+from vidgan.metrics.during_training import RunningEvaluation
+from vidgan.nn.build import build_discriminator, build_generator, num_parameters
+from vidgan.run import run_training
+from vidgan.survey import look_at_footage
+from vidgan.weights import load_generator
+
+_AS_PUBLISHED = [
+    *("model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=512"),
+    *("train.generator_lr=0.0002", "train.discriminator_lr=0.0002", "train.adam_beta2=0.999"),
+    *("train.batch_size=32", "train.r1_gamma=0"),
+]
+
+# By name: what differs from the config.
+CANDIDATES = {
+    "conv3d": [],
+    "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
+    "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
+    "dense": ["model.family=dense", "train.r1_gamma=0", "train.generator_lr=0.0002", "train.discriminator_lr=0.0002"],
+    "recurrent, our size": ["model.family=recurrent"],
+    "dcgan3d, our size": ["model.family=dcgan3d"],
+    "hinge": ["train.loss=hinge"],
+    "least squares": ["train.loss=leastsquares"],
+    "relativistic, R1 and R2": ["train.loss=relativistic", "train.r2_gamma=0.3"],
+    "Wasserstein": ["train.loss=wasserstein", "train.lipschitz_lambda=10"],
+    "no penalty": ["train.r1_gamma=0"],
+    "penalty every update": ["train.penalty_interval=1"],
+    "finite differences": ["train.penalty=finite_difference"],
+    "two discriminators": ["model.discriminator_frames=4"],
+    "augmentation": ["augment.translation=0.125", "augment.color=0.2"],
+    "half the channels": ["model.generator_channels=16", "model.discriminator_channels=16", "model.max_channels=64"],
+    "twice the channels": ["model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=256"],
+    "half the rate": ["train.generator_lr=0.00025", "train.discriminator_lr=0.00025"],
+    "twice the rate": ["train.generator_lr=0.001", "train.discriminator_lr=0.001"],
+}
+
+
+@mistakes_in_one_line
+def main(
+    out: Annotated[Path, typer.Argument(help="Folder for the runs and the results")],
+    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences")] = ...,
+    config: Annotated[Path, typer.Option(help="A YAML file: what candidates differ from")] = ...,
+    minutes: Annotated[float, typer.Option(help="Time to train each candidate")] = 20.0,
+    points: Annotated[int, typer.Option(min=1, help="Moments at which FVD is measured, the last one included")] = 4,
+    num_clips: Annotated[int, typer.Option(min=8, help="Takes to judge by")] = 256,
+    only: Annotated[str | None, typer.Option(help="Candidates, such as conv3d,recurrent")] = None,
+    table: Annotated[bool, typer.Option("--table", help="Print what has been measured, and stop")] = False,
+) -> None:
+    """Train and judge candidates that are not finished yet, then print the table."""
+    out = writable_folder(out)
+    results = _read(out, protocol(footage, config, minutes, points, num_clips))
+    for name in [] if table else chosen(only):
+        console.print(f"{name}: {' '.join(CANDIDATES[name]) or 'as in the config'}", highlight=False)
+        measure(name, results, out, footage, config)
+        _draw_curves(results, out)
+    console.print(in_markdown(results), highlight=False, markup=False, soft_wrap=True)
+
+
+def protocol(footage: Path, config: Path, minutes: float, points: int, num_clips: int) -> dict[str, object]:
+    """What must be the same for all rows of a table."""
+    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
+    return {
+        "footage": footage.name,
+        "config": config.name,
+        "minutes": minutes,
+        "points": points,
+        "num_clips": num_clips,
+        "machine": f"{device}, {torch.get_num_threads()} threads",
+        "torch": torch.__version__,
+    }
+
+
+def chosen(only: str | None) -> list[str]:
+    """The candidates that are asked for. Raises `RequestError` for an unknown one."""
+    names = list(CANDIDATES) if only is None else [name.strip() for name in only.split(",")]
+    for name in names:
+        if name not in CANDIDATES:
+            raise RequestError(f'--only: unknown candidate "{name}"{did_you_mean(name, CANDIDATES)}')
+    return names
+
+
+def measure(name: str, results: dict[str, Any], out: Path, footage: Path, config: Path) -> None:
+    """Train a candidate for as long as is left of its time, judge it, and write the results after each step."""
+    about = results["protocol"]
+    record = results["candidates"].setdefault(name, {"overrides": CANDIDATES[name], "seconds": 0.0, "curve": []})
+    if "evaluation" in record:
+        return
+    overrides = [*CANDIDATES[name], "train.total_kclips=1000000", f"evaluate.num_clips={about['num_clips']}"]
+    settings = load_config(config, overrides)
+    run = out / name.replace(" ", "_").replace(",", "")
+    prepared = look_at_footage(footage, settings.data, Console(quiet=True)).prepare("train")
+    evaluation = RunningEvaluation(prepared, settings)
+    while len(record["curve"]) < about["points"]:
+        due = (len(record["curve"]) + 1) * about["minutes"] * 60 / about["points"]
+        if record["seconds"] < due:
+            began = time.monotonic()
+            result = run_training(settings, prepared, run, console=console, max_seconds=due - record["seconds"])
+            record["seconds"] += time.monotonic() - began
+            _write(results, out)
+            if record["seconds"] < due:
+                raise KeyboardInterrupt
+            record["kclips"] = result.num_clips / 1000
+        figures = evaluation.figures(load_generator(run))
+        record["curve"].append({"minutes": record["seconds"] / 60, "kclips": record["kclips"], **figures})
+        console.print(f"{record['seconds'] / 60:.1f} minutes: {_said(figures)}", highlight=False)
+        _write(results, out)
+    networks = [build(settings, len(prepared.class_names)) for build in (build_generator, build_discriminator)]
+    found = judge(
+        str(run),
+        footage,
+        clips=None,
+        config=None,
+        overrides=[],
+        num_clips=about["num_clips"],
+        loops=False,
+        stretch=None,
+        i3d=None,
+        json=None,
+        html=run / "evaluation.html",
+        console=console,
+    )
+    record |= {
+        "date": date.today().isoformat(),
+        "parameters": [num_parameters(network) for network in networks],
+        "evaluation": found.model_dump(mode="json", exclude={"curves"}),
+    }
+    _write(results, out)
+
+
+def in_markdown(results: dict[str, Any]) -> str:
+    """A row for each candidate that is finished, the nearest to the footage first."""
+    finished = {name: record for name, record in results["candidates"].items() if "evaluation" in record}
+    lines = [
+        "| candidate | parameters, M | kclips | FVD | motion | coverage | class recognised | told from real | copies |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for name, record in sorted(finished.items(), key=lambda item: _value(item[1], "fvd", "value") or 0):
+        parameters = " + ".join(f"{count / 1e6:.1f}" for count in record["parameters"])
+        cells = [
+            f"{record['kclips']:.0f}",
+            _cell(record, "{:.0f}", "fvd", "value"),
+            _cell(record, "{:+.1f} dB", "motion", "energy_decibels"),
+            _cell(record, "{:.2f}", "variety", "coverage"),
+            _cell(record, "{:.0%}", "classes", "generated", "value"),
+            _cell(record, "{:.0%}", "two_sample", "accuracy", "value"),
+            _cell(record, "{:.1%}", "memorisation", "copies"),
+        ]
+        lines.append(f"| {name} | {parameters} | {' | '.join(cells)} |")
+    marks = next((_value(record, "yardsticks") for record in finished.values()), None)
+    if marks:
+        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if mark is not None)
+        lines += ["", f"Yardsticks: {named}."]
+    return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in results["protocol"].items()) + "."])
+
+
+def _value(record: dict[str, Any], *path: str) -> Any:
+    found = record["evaluation"]
+    for part in path:
+        found = None if found is None else found[part]
+    return found
+
+
+def _cell(record: dict[str, Any], shape: str, *path: str) -> str:
+    value = _value(record, *path)
+    return "" if value is None else shape.format(value)
+
+
+def _said(figures: dict[str, float]) -> str:
+    return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
+
+
+def _read(out: Path, about: dict[str, object]) -> dict[str, Any]:
+    """What has been measured so far. Raises `RequestError` if it was measured otherwise."""
+    path = out / "results.json"
+    if not path.exists():
+        return {"protocol": about, "candidates": {}}
+    results = json.loads(path.read_text(encoding="utf-8"))
+    changed = [
+        f"{name} {results['protocol'].get(name)} ({about[name]} now)"
+        for name in about
+        if results["protocol"].get(name) != about[name]
+    ]
+    if changed:
+        raise RequestError(f"{path}: measured with {', '.join(changed)}; rows of one table need one protocol")
+    return results
+
+
+def _write(results: dict[str, Any], out: Path) -> None:
+    write_text(out / "results.json", json.dumps(results, indent=1))
+
+
+def _draw_curves(results: dict[str, Any], out: Path) -> None:
+    """FVD against minutes, a line for each candidate."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.subplots()
+    for name, record in results["candidates"].items():
+        points = [(point["minutes"], point["fvd"]) for point in record["curve"] if "fvd" in point]
+        if points:
+            axes.semilogy(*zip(*points, strict=True), marker=".", label=name)
+    axes.set_xlabel("minutes of training")
+    axes.set_ylabel("Frechet Video Distance")
+    if axes.lines:
+        axes.legend()
+    with written_beside(out / "curves.png") as beside:
+        figure.savefig(beside, dpi=120)
+
+
+if __name__ == "__main__":
+    typer.run(main)
