@@ -38,6 +38,14 @@ def test_stretches_that_do_not_fit_are_seen():
     assert found.num_seams == 6 * 3
 
 
+def test_steps_that_are_larger_every_few_frames_are_no_seam_of_stretches_that_hold_whole_periods():
+    juddering = [np.repeat(turning(seed, 8, 24), 4, 0) for seed in range(6)]
+    assert stretch_seam(juddering, 16, seed=0).low > 1.5
+    assert stretch_seam(juddering, 16, period=4, seed=0).ratio == pytest.approx(1, abs=0.1)
+    with pytest.raises(RequestError, match="16 frames are not whole periods of 5"):
+        stretch_seam(juddering, 16, period=5, seed=0)
+
+
 def test_what_has_no_seam_is_refused_in_words():
     with pytest.raises(RequestError, match="16 frames has no seam between stretches of 16"):
         stretch_seam([turning(0, 16, 24)], 16, seed=0)

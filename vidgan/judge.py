@@ -52,6 +52,7 @@ class Judged:
     loops: Iterable[np.ndarray] | None = None
     long_takes: Iterable[np.ndarray] | None = None
     stretch: int = 0
+    period: int = 1
 
 
 def judge(
@@ -115,6 +116,7 @@ def judge(
                 loops=judged.loops,
                 long_takes=judged.long_takes,
                 stretch=judged.stretch,
+                period=judged.period,
                 progress=progress,
             )
             evaluation = evaluator.evaluate(
@@ -204,6 +206,7 @@ def _clips_of_weights(
         seeds=f"takes 1 to {num_clips}; draws of the evaluation 0",
         long_takes=long_takes if stretch > 1 and loaded.generator.longest is None else None,
         stretch=stretch,
+        period=loaded.generator.first_frames,
     )
 
 

@@ -59,6 +59,8 @@ class Evaluator:
     long_takes: Iterable[np.ndarray] | None = None
     """Takes of several stretches of `stretch` frames each."""
     stretch: int = 0
+    period: int = 1
+    """Frames after which the steps of long takes are of one kind."""
     seed: int = 0
     progress: Callable[[int, int], None] | None = None
     missing: dict[str, str] = field(default_factory=dict)
@@ -86,7 +88,9 @@ class Evaluator:
         if self.loops is not None:
             steps["loop_seam"] = lambda: loop_seam(self.loops, seed=self.seed)
         if self.long_takes is not None:
-            steps["stretch_seam"] = lambda: stretch_seam(self.long_takes, self.stretch, seed=self.seed)
+            steps["stretch_seam"] = lambda: stretch_seam(
+                self.long_takes, self.stretch, period=self.period, seed=self.seed
+            )
         for name, measure in steps.items():
             began = time.monotonic()
             try:

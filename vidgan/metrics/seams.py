@@ -36,18 +36,25 @@ def loop_seam(loops: Iterable[np.ndarray], *, seed: int) -> Seam:
     return _seam([_steps(np.concatenate([loop, loop[:1]]), len(loop)) for loop in loops], seed)
 
 
-def stretch_seam(takes: Iterable[np.ndarray], stretch: int, *, seed: int) -> Seam:
-    """Of takes uint8 [T, H, W, C] that were rendered in stretches of so many frames; in the memory of one."""
-    return _seam([_steps(take, stretch) for take in takes], seed)
+def stretch_seam(takes: Iterable[np.ndarray], stretch: int, *, period: int = 1, seed: int) -> Seam:
+    """Of takes uint8 [T, H, W, C] that were rendered in stretches of so many frames; in the memory of one.
+
+    A network that doubles the rate from level to level may step differently every `period` frames, seam or no seam:
+    then only the steps after each period, which divides the stretch, are compared.
+    """
+    if stretch % period:
+        raise RequestError(f"stretches of {stretch} frames are not whole periods of {period}")
+    return _seam([_steps(take, stretch, period) for take in takes], seed)
 
 
-def _steps(frames: np.ndarray, stretch: int) -> tuple[float, float, int]:
+def _steps(frames: np.ndarray, stretch: int, period: int = 1) -> tuple[float, float, int]:
     """Mean squared step over seams, the same within stretches (rounding added to both), and the number of seams."""
     energies = np.array([np.square(after.astype(np.float32) - before).mean() for before, after in pairwise(frames)])
-    over = np.arange(1, len(frames)) % stretch == 0
-    if not over.any() or over.all():
+    position = np.arange(1, len(frames))
+    over, within = position % stretch == 0, (position % period == 0) & (position % stretch != 0)
+    if not over.any() or not within.any():
         raise RequestError(f"a take of {len(frames)} frames has no seam between stretches of {stretch} frames")
-    return energies[over].mean() + ROUNDING, energies[~over].mean() + ROUNDING, int(over.sum())
+    return energies[over].mean() + ROUNDING, energies[within].mean() + ROUNDING, int(over.sum())
 
 
 def _seam(steps: list[tuple[float, float, int]], seed: int) -> Seam:

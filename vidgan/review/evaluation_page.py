@@ -139,12 +139,14 @@ def _plots(evaluation: Evaluation) -> Iterator[bytes]:
         right.legend()
         yield _png(figure)
     if evaluation.curves:
-        figure = Figure(figsize=(6, 1.6 * len(evaluation.curves)), layout="constrained")
-        every = figure.subplots(len(evaluation.curves), sharex=True, squeeze=False)[:, 0]
-        for axes, (name, points) in zip(every, evaluation.curves.items(), strict=True):
+        rows = -(-len(evaluation.curves) // 3)
+        figure = Figure(figsize=(9, 1.8 * rows), layout="constrained")
+        every = figure.subplots(rows, 3, squeeze=False).ravel()
+        for axes, (name, points) in zip(every, evaluation.curves.items(), strict=False):
             axes.plot(*zip(*points, strict=True), marker=".")
-            axes.set_title(name.replace("_", " "), loc="left", fontsize="medium")
-        every[-1].set_xlabel("kclips seen in training")
+            axes.set_title(f"{name.replace('_', ' ')} by kclips", loc="left", fontsize="medium")
+        for axes in every[len(evaluation.curves) :]:
+            axes.remove()
         yield _png(figure)
 
 
