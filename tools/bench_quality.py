@@ -16,7 +16,6 @@ the moving average of weights that ours has. OUT/results.json holds every figure
 from __future__ import annotations
 
 import json
-import platform
 import time
 from datetime import date
 from pathlib import Path
@@ -33,6 +32,7 @@ from vidgan.files import writable_folder, write_text, written_beside
 from vidgan.judge import judge
 from vidgan.metrics.during_training import RunningEvaluation
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
+from vidgan.processor import machine_name
 from vidgan.run import run_training
 from vidgan.survey import look_at_footage
 from vidgan.weights import load_generator
@@ -90,14 +90,13 @@ def main(
 
 def protocol(footage: Path, config: Path, minutes: float, points: int, num_clips: int) -> dict[str, object]:
     """What must be the same for all rows of a table."""
-    device = torch.cuda.get_device_name() if torch.cuda.is_available() else platform.processor() or platform.machine()
     return {
         "footage": footage.name,
         "config": config.name,
         "minutes": minutes,
         "points": points,
         "num_clips": num_clips,
-        "machine": f"{device}, {torch.get_num_threads()} threads",
+        "machine": machine_name(),
         "torch": torch.__version__,
     }
 
@@ -180,7 +179,7 @@ def in_markdown(results: dict[str, Any]) -> str:
         lines.append(f"| {name} | {parameters} | {' | '.join(cells)} |")
     marks = next((_value(record, "yardsticks") for record in finished.values()), None)
     if marks:
-        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if mark is not None)
+        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if name != "num_clips")
         lines += ["", f"Yardsticks: {named}."]
     return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in results["protocol"].items()) + "."])
 

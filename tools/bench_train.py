@@ -11,7 +11,6 @@ what the same machine does in a 3x3x3 convolution of 128 channels alone, forward
 
 from __future__ import annotations
 
-import platform
 import resource
 import sys
 import time
@@ -32,7 +31,7 @@ from vidgan.config import Config
 from vidgan.config_files import load_config
 from vidgan.errors import RequestError
 from vidgan.nn.build import num_parameters
-from vidgan.processor import set_up_processor
+from vidgan.processor import machine_name, set_up_processor
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import autocast, cut_batch, generate, update_discriminator, update_generator
 from vidgan.training.state import TrainState, new_state
@@ -54,7 +53,7 @@ def main(
 ) -> None:
     """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
     settings = load_config(config, overrides)
-    console.print(f"{platform.processor() or platform.machine()}, {torch.get_num_threads()} threads, {_device()}")
+    console.print(machine_name())
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
     if families is not None:
         compare_families(config, overrides or [], families.split(","), sizes.split(","), seconds)

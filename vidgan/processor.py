@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import ctypes
+import platform
 import sys
+from pathlib import Path
 
 import torch
 
@@ -23,3 +25,17 @@ def set_up_processor() -> None:
         if hasattr(libc, "mallopt"):
             libc.mallopt(_M_MMAP_MAX, 0)
             libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+
+
+def machine_name() -> str:
+    """The GPU, or the processor and the threads that torch uses, as benchmarks name them."""
+    if torch.cuda.is_available():
+        return torch.cuda.get_device_name()
+    name = platform.processor() or platform.machine()
+    listing = Path("/proc/cpuinfo")
+    for line in listing.read_text(encoding="utf-8").splitlines() if listing.is_file() else ():
+        key, _, value = line.partition(":")
+        if key.strip() == "model name":
+            name = value.strip()
+            break
+    return f"{name}, {torch.get_num_threads()} threads"
