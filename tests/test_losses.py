@@ -119,33 +119,48 @@ def test_the_penalties_of_two_logits_are_added():
     assert torch.allclose(lipschitz_penalty(logits, video), (norm - 1).square() + (3 - 1) ** 2)
 
 
-def test_the_finite_difference_of_a_linear_discriminator_has_the_exact_penalty_as_its_mean():
+def beside(logits_of, video, sigma, draws):
+    noise = sigma * torch.randn(video.shape, generator=draws, dtype=video.dtype)
+    return logits_of(video - noise), logits_of(video + noise)
+
+
+@pytest.mark.parametrize("curvature", [0.0, 2.0])
+def test_the_finite_difference_has_the_exact_penalty_as_its_mean_however_the_logit_bends(curvature):
     draws = torch.Generator().manual_seed(0)
     weight = torch.randn(1, 3, 4, 5, generator=draws)
-    video = torch.randn(20_000, 1, 3, 4, 5, generator=draws)
-    beside = video + 0.05 * torch.randn(video.shape, generator=draws)
-    logits, logits_beside = ((each * weight).sum((1, 2, 3, 4)) for each in (video, beside))
-    found = finite_difference_penalty(logits, logits_beside, 0.05)
-    exact = weight.square().sum().item()
+    video = torch.randn(1, 1, 3, 4, 5, generator=draws).expand(20_000, -1, -1, -1, -1)
+
+    def logits_of(video):
+        return (video * weight).sum((1, 2, 3, 4)) + 0.5 * curvature * video.square().sum((1, 2, 3, 4))
+
+    exact = (weight + curvature * video[0]).square().sum().item()
+    found = finite_difference_penalty(*beside(logits_of, video, 0.5, draws), 0.5)
     assert found.mean().item() == pytest.approx(exact, rel=0.03)
     assert found.std().item() == pytest.approx(2**0.5 * exact, rel=0.1)
-    two = torch.stack([logits, 2 * logits], 1), torch.stack([logits_beside, 2 * logits_beside], 1)
-    assert torch.allclose(finite_difference_penalty(*two, 0.05), 5 * found, rtol=1e-3)
+
+
+def test_the_finite_differences_of_two_logits_are_added():
+    before, after = torch.randn(2, 5, 2)
+    apart = [finite_difference_penalty(before[:, k], after[:, k], 0.1) for k in (0, 1)]
+    assert torch.allclose(finite_difference_penalty(before, after, 0.1), apart[0] + apart[1])
 
 
 def test_the_finite_difference_comes_to_the_double_backward_where_the_step_is_small():
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        network = torch.nn.Sequential(
-            torch.nn.Flatten(), torch.nn.Linear(16, 32), torch.nn.Tanh(), torch.nn.Linear(32, 1)
+        layers = (
+            torch.nn.Flatten(),
+            torch.nn.Linear(16, 32),
+            torch.nn.Tanh(),
+            torch.nn.Linear(32, 1),
+            torch.nn.Flatten(0),
         )
-    network, draws = network.double(), torch.Generator().manual_seed(1)
+    network, draws = torch.nn.Sequential(*layers).double(), torch.Generator().manual_seed(1)
     clip = torch.randn(1, 1, 4, 2, 2, generator=draws, dtype=torch.float64)
     exact = gradient_penalty(network(video := clip.clone().requires_grad_()), video).item()
-    noise = torch.randn(50_000, *clip.shape[1:], generator=draws, dtype=torch.float64)
-    at = network(clip)[:, 0].expand(len(noise))
+    many = clip.expand(50_000, -1, -1, -1, -1)
     found = {
-        sigma: finite_difference_penalty(at, network(clip + sigma * noise)[:, 0], sigma).mean().item()
+        sigma: finite_difference_penalty(*beside(network, many, sigma, draws), sigma).mean().item()
         for sigma in (0.01, 3.0)
     }
     assert found[0.01] == pytest.approx(exact, rel=0.03)

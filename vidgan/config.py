@@ -178,8 +178,8 @@ class TrainConfig(Section):
     """Weight of (norm of the gradient - 1)^2 between real and generated clips, which the wasserstein loss needs (10 in
     Gulrajani et al. 2017); 0 is off."""
     penalty: Literal["exact", "finite_difference"] = "exact"
-    """How R1 and R2 are computed: by a second derivative, or by the change of the logit at clips with noise."""
-    penalty_sigma: float = Field(0.05, gt=0)
+    """How R1 and R2 are computed: by a second derivative, or by how the logit changes along a little noise."""
+    penalty_sigma: float = Field(0.02, gt=0)
     """Standard deviation of that noise, of voxels -1..1."""
     penalty_interval: int = Field(16, ge=1)
     """Updates from one penalty to the next; its weight is multiplied by this (lazy regularisation)."""

@@ -47,8 +47,8 @@ def reach(level: Level) -> int:
 
 
 def slower(window: Window) -> Window:
-    """The frames at half the rate that cover `window`."""
-    return window[0] // 2, -(-window[1] // 2)
+    """The frames at half the rate that those of `window` are mixed from."""
+    return (window[0] - 1) // 2, window[1] // 2 + 1
 
 
 def gaussian_kernel(width: float, reach: int) -> Tensor:
@@ -59,8 +59,15 @@ def gaussian_kernel(width: float, reach: int) -> Tensor:
 
 
 def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
-    """Every frame of `x`, whose first is frame `start`, twice; of these the frames in `window`."""
-    frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, window[0] - 2 * start : window[1] - 2 * start]
+    """Frames of `window` at twice the rate of `x`, whose first is frame `start`, by linear interpolation.
+
+    Between frames j and j + 1 of `x` lie 2 j + 1 and 2 j + 2, a quarter and three quarters of the way: both are mixed
+    alike, so that neither is sharper. To show each frame twice instead would make motion judder.
+    """
+    x = rearrange(x, "b c t h w -> b t h w c")
+    between = torch.stack([torch.lerp(x[:, :-1], x[:, 1:], 0.25), torch.lerp(x[:, :-1], x[:, 1:], 0.75)], dim=2)
+    first = 2 * start + 1
+    frames = rearrange(between, "b t two h w c -> b (t two) h w c")[:, window[0] - first : window[1] - first]
     return rearrange(frames, "b t h w c -> b c t h w")
 
 

@@ -145,10 +145,12 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
         if exact:
             penalty = gradient_penalty(logits[name], videos[name])
         else:
-            beside = videos[name] + settings.penalty_sigma * noise_like(videos[name], draws.noise_seeds)
+            noise = settings.penalty_sigma * noise_like(videos[name], draws.noise_seeds)
             with autocast(settings.precision, real.device):
-                logits_beside = discriminator(beside, labels, draws.frames)
-            penalty = finite_difference_penalty(logits[name], logits_beside, settings.penalty_sigma)
+                beside = [
+                    discriminator(video, labels, draws.frames) for video in (videos[name] - noise, videos[name] + noise)
+                ]
+            penalty = finite_difference_penalty(*beside, settings.penalty_sigma)
         statistics[name] = penalty.mean()
         loss = loss + 0.5 * gammas[name] * settings.penalty_interval * statistics[name]
     if settings.lipschitz_lambda > 0:

@@ -117,14 +117,15 @@ def gradient_penalty(logits: Tensor, video: Tensor) -> Tensor:
     return sum(reduce(gradient.square(), "b c t h w -> b", "sum") for gradient in _gradients(logits, video))
 
 
-def finite_difference_penalty(logits: Tensor, logits_beside: Tensor, sigma: float) -> Tensor:
-    """The same without a second derivative: [B] or [B, K] -> [B], of logits at clips and beside them.
+def finite_difference_penalty(logits_before: Tensor, logits_after: Tensor, sigma: float) -> Tensor:
+    """The same without a second derivative: [B] or [B, K] -> [B], of logits at clips minus and plus sigma n.
 
-    Beside means plus sigma times unit normal noise n. ((l(x + sigma n) - l(x)) / sigma)^2 is (gradient . n)^2 up to
-    terms in sigma, and its mean over n the squared norm: exactly so for a linear discriminator. One draw a clip has
-    the spread of a chi-squared variable, sqrt(2) times its mean.
+    ((l(x + sigma n) - l(x - sigma n)) / (2 sigma))^2, for unit normal n, is (gradient . n)^2 up to terms in sigma^2,
+    and its mean over n the squared norm: exactly so for linear and quadratic discriminators. One draw a clip has the
+    spread of a chi-squared variable, sqrt(2) times its mean. The one-sided difference l(x + sigma n) - l(x) will not
+    do: noise is easily seen, so that curvature, not slope, decides it, and slopes along other directions go free.
     """
-    squares = ((logits_beside - logits) / sigma).square()
+    squares = ((logits_after - logits_before) / (2 * sigma)).square()
     return squares if squares.ndim == 1 else reduce(squares, "b k -> b", "sum")
 
 
