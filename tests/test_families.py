@@ -126,7 +126,7 @@ def test_the_class_and_both_latents_change_the_clip(kind):
         for name, parameter in generator.named_parameters():
             if "affine.weight" in name or (parameter.ndim > 1 and parameter.std() < 0.05):
                 parameter.normal_(0, 0.3)
-    z, motion = torch.randn(2, 1, generator.content_dim), torch.randn(2, 1, generator.motion_dim, 60)
+    z, motion = torch.randn(2, 1, generator.content_dim), torch.randn(2, 1, generator.motion_dim, 200)
     start, stop = generator.motion_window(0, 8)
     motion = motion[..., : stop - start]
     first, second = torch.tensor([0]), torch.tensor([1])
