@@ -122,44 +122,48 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
     strength = augment_strength(state, config)
     real = augment_video(part.real, config.augment, draws.real, strength)
     fake = augment_video(fake, config.augment, draws.fake, strength)
-    gammas = {"r1": value_at(r1_gamma(config), state.num_clips), "r2": value_at(settings.r2_gamma, state.num_clips)}
-    videos = {"r1": real, "r2": fake}
-    update_index = state.num_clips // settings.batch_size
-    due = [name for name in videos if gammas[name] > 0 and update_index % settings.penalty_interval == 0]
-    exact = settings.penalty == "exact"
+    gammas = gammas_due(state, config)
     # A compiled network cannot be differentiated twice; its forward as written can.
-    discriminator = state.discriminator.forward if due and exact else state.discriminator
-    for name in due:
-        videos[name] = videos[name].requires_grad_(exact)
-    with autocast(settings.precision, real.device):
-        logits = {name: discriminator(video, labels, draws.frames) for name, video in videos.items()}
+    twice = settings.penalty == "exact" and bool(gammas)
+    discriminate = state.discriminator.forward if twice else state.discriminator
+
+    def logits_of(video: Tensor) -> Tensor:
+        with autocast(settings.precision, video.device):
+            return discriminate(video, labels, draws.frames)
+
+    logits = {}
+    for name, video in (("r1", real), ("r2", fake)):
+        logits[name] = logits_of(video.requires_grad_(twice and name in gammas))
     loss = sum_of_networks(objective_of(settings.loss).discriminator(logits["r1"], logits["r2"])).mean()
-    statistics = {
-        "loss_discriminator": loss,
-        "logit_real": logits["r1"].mean(),
-        "logit_fake": logits["r2"].mean(),
-    }
+    statistics = {"loss_discriminator": loss, "logit_real": logits["r1"].mean(), "logit_fake": logits["r2"].mean()}
     if config.augment.adapt_to is not None:
         statistics["sign_real"] = logits["r1"].sign().mean()
-    for name in due:
-        if exact:
-            penalty = gradient_penalty(logits[name], videos[name])
-        else:
-            noise = settings.penalty_sigma * noise_like(videos[name], draws.noise_seeds)
-            with autocast(settings.precision, real.device):
-                beside = [
-                    discriminator(video, labels, draws.frames) for video in (videos[name] - noise, videos[name] + noise)
-                ]
-            penalty = finite_difference_penalty(*beside, settings.penalty_sigma)
-        statistics[name] = penalty.mean()
-        loss = loss + 0.5 * gammas[name] * settings.penalty_interval * statistics[name]
+    for name, video in (("r1", real), ("r2", fake)):
+        if name in gammas:
+            if twice:
+                penalty = gradient_penalty(logits[name], video)
+            else:
+                noise = settings.penalty_sigma * noise_like(video, draws.noise_seeds)
+                beside = logits_of(video - noise), logits_of(video + noise)
+                penalty = finite_difference_penalty(*beside, settings.penalty_sigma)
+            statistics[name] = penalty.mean()
+            loss = loss + 0.5 * gammas[name] * statistics[name]
     if settings.lipschitz_lambda > 0:
+        discriminate = state.discriminator.forward
         middle = between(real.detach(), fake.detach(), draws.share).requires_grad_()
-        with autocast(settings.precision, real.device):
-            logits_between = state.discriminator.forward(middle, labels, draws.frames)
-        statistics["lipschitz"] = lipschitz_penalty(logits_between, middle).mean()
+        statistics["lipschitz"] = lipschitz_penalty(logits_of(middle), middle).mean()
         loss = loss + settings.lipschitz_lambda * statistics["lipschitz"]
     return loss, statistics
+
+
+def gammas_due(state: TrainState, config: Config) -> dict[str, float]:
+    """Weights of R1 and R2 in this update, those that are not 0: every few updates, and then as much larger."""
+    settings = config.train
+    if (state.num_clips // settings.batch_size) % settings.penalty_interval:
+        return {}
+    schedules = {"r1": r1_gamma(config), "r2": settings.r2_gamma}
+    gammas = {name: value_at(schedule, state.num_clips) for name, schedule in schedules.items()}
+    return {name: gamma * settings.penalty_interval for name, gamma in gammas.items() if gamma > 0}
 
 
 def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], config: Config) -> dict[str, Tensor]:
