@@ -5,6 +5,7 @@ import math
 import os
 import signal
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -310,9 +311,11 @@ def test_augmentation_adapts_to_how_well_real_clips_are_known():
         adapt_strength(state, torch.tensor(1.0), config)
     assert state.augment_strength == 1
     assert augment_strength(state, config) == 0.5
+    state.augment_strength = torch.tensor(0.5)
     clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
-    strengths = [statistics["augment_strength"] for statistics in train(state, clips, config)]
-    assert strengths[-1] < 1  # a new discriminator does not know real clips from others
+    strengths = [0.5, *(statistics["augment_strength"] for statistics in train(state, clips, config))]
+    assert len(strengths) == 1 + 10
+    assert all(abs(after - before) == pytest.approx(0.05) or after == 1 for before, after in pairwise(strengths))
 
 
 def test_the_adaptive_strength_is_part_of_the_checkpoint(tmp_path):
