@@ -33,8 +33,8 @@ ALLOWED = {
     "survey": BASE | {"footage", "review", "progress"},
     "judge": BASE
     | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
-    "run": BASE
-    | {"nn", "footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
+    "samples": BASE | {"footage", "weights", "sampling", "training", "metrics", "review"},
+    "run": BASE | {"nn", "footage", "weights", "training", "metrics", "progress", "processor", "samples", "survey"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

@@ -67,7 +67,7 @@ def test_ctrl_c_saves_says_that_the_same_command_goes_on_and_it_does(trained, tm
     output, errors = process.communicate(timeout=120)
     assert process.returncode == 130, errors
     assert "the same command goes on" in output
-    assert (tmp_path / "run" / "checkpoint.pt").is_file()
+    assert list((tmp_path / "run" / "checkpoints").glob("*_clips.pt"))
     again = vidgan(*command, "--minutes", "0.001")
     assert again.returncode == 0, again.stderr
     assert "going on from" in again.stdout

@@ -4,7 +4,10 @@ import json
 import math
 import os
 import signal
+import subprocess
+import sys
 from dataclasses import replace
+from io import StringIO
 from itertools import pairwise
 
 import numpy as np
@@ -19,7 +22,9 @@ from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.draws import draw_update
+from vidgan.training.lock import locked
 from vidgan.training.log import curves_of_run
 from vidgan.training.loop import adapt_strength, augment_strength, autocast, train, update_ema
 from vidgan.training.losses import OBJECTIVES
@@ -87,6 +92,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
+def newest(run):
+    return Checkpoints(run / "checkpoints", keep=1).paths()[-1]
+
+
 def losses_of(run):
     lines = [json.loads(line) for line in (run / "stats.jsonl").read_text().splitlines()]
     names = ("num_clips", "loss_discriminator", "loss_generator", "logit_real", "logit_fake", "r1")
@@ -115,7 +124,7 @@ def test_a_run_interrupted_twice_has_the_losses_and_weights_of_one_that_was_not(
         result = run_training(part, footage, tmp_path / "parts", console=QUIET)
     assert result.finished
     assert losses_of(tmp_path / "parts") == losses_of(tmp_path / "whole")
-    whole, parts = (torch.load(tmp_path / name / "checkpoint.pt", weights_only=True) for name in ("whole", "parts"))
+    whole, parts = (torch.load(newest(tmp_path / name), weights_only=True) for name in ("whole", "parts"))
     for name, tensor in whole["generator_ema"].items():
         assert torch.equal(tensor, parts["generator_ema"][name])
 
@@ -156,8 +165,10 @@ def test_a_run_leaves_config_checkpoint_weights_sheets_and_curves(tmp_path):
     result = run_training(tiny(), two_classes(), tmp_path, console=QUIET)
     assert load_config(tmp_path / "config.yaml") == tiny()
     assert {path.name for path in tmp_path.iterdir()} == {
+        ".lock",
+        ".owner.json",
         "config.yaml",
-        "checkpoint.pt",
+        "checkpoints",
         "generator.safetensors",
         "samples",
         "stats.jsonl",
@@ -192,12 +203,90 @@ def test_other_settings_on_the_same_run_are_refused_with_the_difference(tmp_path
         run_training(tiny(generator_lr=0.1), two_classes(), tmp_path, console=QUIET)
 
 
-def test_a_damaged_checkpoint_is_named(tmp_path):
+def test_a_damaged_checkpoint_is_named_and_the_one_before_is_gone_on_from(tmp_path):
+    config, said = tiny(checkpoint_kclips=0.016), Console(file=StringIO(), width=400)
+    run_training(config, two_classes(), tmp_path / "whole", console=QUIET)
+    run_training(config, two_classes(), tmp_path / "run", console=QUIET)
+    damaged = newest(tmp_path / "run")
+    damaged.write_bytes(damaged.read_bytes()[:5000])
+    run_training(config, two_classes(), tmp_path / "run", console=said)
+    assert f"passed over: {damaged}: not a checkpoint, or a damaged one" in said.file.getvalue()
+    assert "going on from" in said.file.getvalue()
+    assert "000000048_clips.pt at 0.0 kclips" in said.file.getvalue()
+    assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
+
+
+def test_without_a_whole_checkpoint_nothing_is_begun_anew(tmp_path):
     run_training(tiny(), two_classes(), tmp_path, console=QUIET)
-    checkpoint = tmp_path / "checkpoint.pt"
-    checkpoint.write_bytes(checkpoint.read_bytes()[:5000])
-    with pytest.raises(WeightsError, match=r"checkpoint\.pt: not a checkpoint, or a damaged one"):
+    newest(tmp_path).write_bytes(b"")
+    with pytest.raises(WeightsError, match="no checkpoint is whole; train into a new --run folder"):
         run_training(tiny(), two_classes(), tmp_path, console=QUIET)
+
+
+def test_the_newest_checkpoints_stay_and_one_for_every_so_many_clips(tmp_path):
+    config = tiny(total_kclips=0.16, checkpoint_kclips=0.008, keep_checkpoints=3, keep_kclips=0.05)
+    run_training(config, two_classes(), tmp_path, console=QUIET)
+    names = [path.name for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert names == [f"{clips:09d}_clips.pt" for clips in (56, 104, 144, 152, 160)]
+    kept = [path.name for path in sorted((tmp_path / "generators").iterdir())]
+    assert kept == [f"{clips:09d}_clips.safetensors" for clips in (56, 104, 152)]
+
+
+def test_above_the_disk_budget_the_oldest_go_and_the_newest_stays(tmp_path):
+    state, budget = new_state(tiny(), 2, CPU), None
+    for num_clips in (8, 16, 24, 32):
+        state.num_clips = num_clips
+        path = Checkpoints(tmp_path, keep=4, every_kclips=0.008, budget_gb=budget).save(state, manifest_hash="")
+        budget = 2.5 * path.stat().st_size / 1e9
+    assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000024_clips.pt", "000000032_clips.pt"]
+    Checkpoints(tmp_path, keep=4, budget_gb=1e-9).save(state, manifest_hash="")
+    assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000032_clips.pt"]
+
+
+@pytest.mark.parametrize("error", [OSError(28, "No space left on device"), RuntimeError("file write failed")])
+def test_a_full_disk_is_said_and_training_goes_on_with_what_was_saved_before_whole(tmp_path, monkeypatch, error):
+    config, said = tiny(checkpoint_kclips=0.016), Console(file=StringIO(), width=400)
+    save, calls = torch.save, []
+
+    def filling_up(contents, path):
+        calls.append(path)
+        if len(calls) == 2:
+            path.write_bytes(b"half of it")
+            raise error
+        save(contents, path)
+
+    monkeypatch.setattr(torch, "save", filling_up)
+    assert run_training(config, two_classes(), tmp_path, console=said).finished
+    assert f"{tmp_path}: cannot save at 0.0 kclips" in said.file.getvalue()
+    assert "make room: training goes on" in said.file.getvalue()
+    names = [path.name for path in sorted((tmp_path / "checkpoints").iterdir())]
+    assert names == ["000000048_clips.pt", "000000064_clips.pt"]
+
+
+def test_a_second_run_in_one_folder_is_refused_with_the_first_ones_name(tmp_path):
+    with locked(tmp_path):
+        with pytest.raises(RequestError, match=rf"process {os.getpid()} on .* is training there; wait for it or stop"):
+            run_training(tiny(), two_classes(), tmp_path, console=QUIET)
+        assert not (tmp_path / "config.yaml").exists()
+    assert run_training(tiny(), two_classes(), tmp_path, console=QUIET).finished
+
+
+def test_a_run_that_was_killed_leaves_its_folder_free(tmp_path):
+    code = f"""
+from pathlib import Path
+from vidgan.training.lock import locked
+with locked(Path({str(tmp_path)!r})):
+    print("held", flush=True)
+    input()
+"""
+    process = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, stdin=subprocess.PIPE)
+    assert process.stdout.readline() == b"held\n"
+    with pytest.raises(RequestError, match=f"process {process.pid} on"), locked(tmp_path):
+        pass
+    process.kill()
+    process.communicate()
+    with locked(tmp_path):
+        pass
 
 
 class Trap:

@@ -137,7 +137,7 @@ class ModelConfig(Section):
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
-    """Numbers a step in the motion noise: what changes over time."""
+    """Numbers a frame in the motion noise: what changes over time."""
     generator_channels: int = Field(32, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
     discriminator_channels: int = Field(32, ge=4)
@@ -198,6 +198,12 @@ class TrainConfig(Section):
     """Thousands of clips from one sheet of samples to the next."""
     checkpoint_kclips: float = Field(5.0, gt=0)
     """Thousands of clips from one checkpoint to the next."""
+    keep_checkpoints: int = Field(2, ge=1)
+    """How many of the newest checkpoints stay; a damaged one is passed over for the one before."""
+    keep_kclips: float | None = Field(None, gt=0)
+    """Keep for good the first checkpoint after each multiple of so many thousand clips, and the generator it has."""
+    disk_budget_gb: float | None = Field(None, gt=0)
+    """Gigabytes that a run's checkpoints may take; above, the oldest go."""
 
     @model_validator(mode="after")
     def _is_a_game(self) -> TrainConfig:

@@ -1,8 +1,9 @@
 """A run: from a config and a footage folder to a trained generator. What `vidgan train` and `vidgan demo` do.
 
 RUN/config.yaml               the settings, defaults included
-RUN/checkpoint.pt             everything that changes; training goes on from here
+RUN/checkpoints/              everything that changes; training goes on from the newest
 RUN/generator.safetensors     the averaged generator, for `vidgan generate`
+RUN/generators/               earlier ones, if `train.keep_kclips` is set
 RUN/samples/                  sheets of generated and of real clips
 RUN/stats.jsonl, tensorboard/ the curves
 """
@@ -13,33 +14,31 @@ import time
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import torch
 from rich.console import Console
+from safetensors import SafetensorError
 
-from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.config import Config
 from vidgan.config_files import config_to_yaml, load_config
 from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
-from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics.during_training import RunningEvaluation
-from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
 from vidgan.nn.levels import print_levels
 from vidgan.processor import set_up_processor
 from vidgan.progress import hours_minutes_seconds, training_bar
-from vidgan.review.takes import Take, class_name, take_name, write_sheets
-from vidgan.sampling.render import render_take
+from vidgan.samples import draw_samples
 from vidgan.survey import FoundFootage
+from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.interrupt import listening_for_stop
+from vidgan.training.lock import locked
 from vidgan.training.log import EVALUATED, StatsLog
-from vidgan.training.loop import real_video, train
+from vidgan.training.loop import train
 from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
-from vidgan.training.state import TrainState, load_checkpoint, new_state, save_checkpoint
+from vidgan.training.state import new_state
 from vidgan.weights import WEIGHTS_NAME, LoadedGenerator, Provenance, save_generator
 
 # Settings that may differ when a run goes on.
@@ -47,13 +46,12 @@ CHANGEABLE = {
     "train.total_kclips",
     "train.sample_kclips",
     "train.checkpoint_kclips",
+    "train.keep_checkpoints",
+    "train.keep_kclips",
+    "train.disk_budget_gb",
     "evaluate.every_kclips",
     "evaluate.num_clips",
 }
-
-# Takes on a sheet of samples: so many of each class, or so many in all.
-SHEET_TAKES_PER_CLASS = 6
-SHEET_TAKES = 16
 
 
 @dataclass(frozen=True)
@@ -92,11 +90,20 @@ def run_training(
 ) -> RunResult:
     """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
 
-    Raises `ConfigError` if the run was begun with other settings, `RequestError` if its folder cannot be
-    written, `WeightsError` if its checkpoint is damaged.
+    A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
+    `RequestError` if its folder cannot be written or another process trains there, `WeightsError` if all of its
+    checkpoints are damaged.
     """
     run = writable_folder(run)
-    begin_run(run, config)
+    with locked(run):
+        begin_run(run, config)
+        return _train(config, footage, run, console, max_seconds)
+
+
+def _train(
+    config: Config, footage: PreparedFootage, run: Path, console: Console, max_seconds: float | None
+) -> RunResult:
+    """`run_training` in a folder that nobody else uses."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     set_up_processor()
     data, settings = config.data, config.train
@@ -108,11 +115,15 @@ def run_training(
         stride_factors=config.augment.frame_strides or (1,),
     )
     state = new_state(config, len(footage.class_names), device)
-    checkpoint = run / "checkpoint.pt"
-    if checkpoint.exists():
-        trained_on = load_checkpoint(checkpoint, state)
-        console.print(f"going on from {checkpoint} at {state.num_clips / 1000:.1f} kclips", highlight=False)
-        if trained_on != footage.manifest_hash:
+    checkpoints = Checkpoints(
+        run / "checkpoints", settings.keep_checkpoints, settings.keep_kclips, settings.disk_budget_gb
+    )
+    restored = checkpoints.restore(state)
+    if restored is not None:
+        for reason in restored.damaged:
+            console.print(f"passed over: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+        console.print(f"going on from {restored.path} at {state.num_clips / 1000:.1f} kclips", highlight=False)
+        if restored.manifest_hash != footage.manifest_hash:
             console.print("the footage has changed since this run began", style="yellow")
 
     provenance = Provenance(
@@ -125,8 +136,22 @@ def run_training(
     newest_sheet = run / "samples"
 
     def save() -> None:
-        save_checkpoint(checkpoint, state, manifest_hash=footage.manifest_hash)
-        save_generator(run / WEIGHTS_NAME, state.generator_ema, replace(provenance, num_clips=state.num_clips))
+        made_from = replace(provenance, num_clips=state.num_clips)
+        try:
+            checkpoints.save(state, manifest_hash=footage.manifest_hash)
+            save_generator(run / WEIGHTS_NAME, state.generator_ema, made_from)
+            if settings.keep_kclips is not None and _due(state.num_clips, settings.keep_kclips, settings.batch_size):
+                kept = writable_folder(run / "generators") / f"{state.num_clips:09d}_clips.safetensors"
+                save_generator(kept, state.generator_ema, made_from)
+        except (OSError, SafetensorError) as error:
+            console.print(
+                f"{run}: cannot save at {state.num_clips / 1000:.1f} kclips ({error}); make room: training goes on, "
+                "and what was saved before is whole",
+                style="yellow",
+                highlight=False,
+                markup=False,
+                soft_wrap=True,
+            )
 
     def draw_sheets() -> dict[str, float]:
         nonlocal newest_sheet
@@ -168,7 +193,10 @@ def run_training(
                 statistics |= evaluate()
                 waited += statistics[f"{EVALUATED}seconds"]
             log.write(state.num_clips, statistics)
-            if _due(state.num_clips, settings.checkpoint_kclips, settings.batch_size) or last:
+            if last or any(
+                every is not None and _due(state.num_clips, every, settings.batch_size)
+                for every in (settings.checkpoint_kclips, settings.keep_kclips)
+            ):
                 save()
             progress.update(
                 task,
@@ -199,53 +227,6 @@ def begin_run(run: Path, config: Config) -> None:
                 f"{run}: this run was begun with other settings ({differences}); choose a new --run folder"
             )
     write_text(path, config_to_yaml(config))
-
-
-def draw_samples(
-    folder: Path, state: TrainState, clips: ClipSampler, provenance: Provenance
-) -> tuple[Path, dict[str, float]]:
-    """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
-
-    Returns the sheet of takes and four figures: motion and variety of both.
-    """
-    folder.mkdir(exist_ok=True)
-    config = provenance.config
-    loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=folder)
-    num_classes = len(provenance.class_names)
-    takes = (
-        [Take(seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
-        if num_classes
-        else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
-    )
-    rendered = [np.stack(list(render_take(loaded, take.seed, take.label, config.data.num_frames))) for take in takes]
-    draws = torch.Generator().manual_seed(config.train.seed)
-    frames, labels = clips.batch(state.num_clips, len(takes))
-    real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
-    real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
-    order = sorted(range(len(takes)), key=lambda index: real_classes[index])
-
-    stem = folder / f"{state.num_clips:09d}_clips"
-    sheet, _ = write_sheets(
-        stem,
-        rendered,
-        names=[take_name(loaded, take) for take in takes],
-        classes=[class_name(loaded, take) for take in takes],
-        rate=provenance.rate,
-    )
-    write_sheets(
-        stem.with_name(f"{stem.name}_real"),
-        [clip_to_frames(real[index]) for index in order],
-        names=[real_classes[index] or "real" for index in order],
-        classes=[real_classes[index] for index in order],
-        rate=provenance.rate,
-    )
-    generated = torch.stack([frames_to_clip(take) for take in rendered])
-    return sheet, {
-        "motion_generated": motion_energy(generated).mean().item(),
-        "motion_real": motion_energy(real).mean().item(),
-        "variety_generated": variety(generated).item(),
-        "variety_real": variety(real).item(),
-    }
 
 
 def _due(num_clips: int, every_kclips: float, batch_size: int) -> bool:

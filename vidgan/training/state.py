@@ -22,6 +22,10 @@ from vidgan.training.losses import objective_of
 CHECKPOINT_FORMAT = 2
 
 
+class DamagedCheckpoint(WeightsError):
+    """The file is not whole, or holds anything but data: an earlier one may be."""
+
+
 @dataclass
 class TrainState:
     """Both networks, the generator's moving average, both optimisers, and the clock."""
@@ -67,25 +71,29 @@ _STATEFUL = ("generator", "discriminator", "generator_ema", "generator_optimizer
 
 
 def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) -> None:
-    """Write the whole state, atomically, with the hash of the footage it was trained on."""
+    """Write the whole state, atomically, with the hash of the footage it was trained on. Raises OSError."""
     contents: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _STATEFUL}
     contents |= {"format": CHECKPOINT_FORMAT, "num_clips": state.num_clips, "manifest_hash": manifest_hash}
     contents["augment_strength"] = state.augment_strength
     with written_beside(path) as beside:
-        torch.save(contents, beside)
+        try:
+            torch.save(contents, beside)
+        except RuntimeError as error:  # how torch says that the disk is full
+            raise OSError(str(error).splitlines()[0]) from None
 
 
 def load_checkpoint(path: str | Path, state: TrainState) -> str:
     """Fill `state` from a file without running code from it; returns the hash of the footage it was trained on.
 
-    Raises `WeightsError` for a damaged file, one that holds anything but data, or one of another config.
+    Raises `DamagedCheckpoint` for a damaged file or one that holds anything but data, `WeightsError` for one of another
+    config.
     """
     path = Path(path)
     try:
         contents = torch.load(path, map_location="cpu", weights_only=True)
     except Exception as error:  # torch raises many kinds for a damaged or unsafe file
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise WeightsError(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
+        raise DamagedCheckpoint(f"{path}: not a checkpoint, or a damaged one ({reason})") from None
     if not isinstance(contents, dict) or contents.get("format") != CHECKPOINT_FORMAT:
         found = contents.get("format") if isinstance(contents, dict) else type(contents).__name__
         raise WeightsError(f"{path}: checkpoint format {found} (expected {CHECKPOINT_FORMAT})")

@@ -1,0 +1,69 @@
+"""What a run looks at while it trains: sheets of takes from fixed seeds beside real clips; how both move and vary."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from vidgan.clip import clip_to_frames, frames_to_clip
+from vidgan.footage.augment import augment_video, draw_augmentation
+from vidgan.footage.clips import ClipSampler
+from vidgan.metrics.motion import motion_energy, variety
+from vidgan.review.takes import Take, class_name, take_name, write_sheets
+from vidgan.sampling.render import render_take
+from vidgan.training.loop import real_video
+from vidgan.training.state import TrainState
+from vidgan.weights import LoadedGenerator, Provenance
+
+# Takes on a sheet of samples: so many of each class, or so many in all.
+SHEET_TAKES_PER_CLASS = 6
+SHEET_TAKES = 16
+
+
+def draw_samples(
+    folder: Path, state: TrainState, clips: ClipSampler, provenance: Provenance
+) -> tuple[Path, dict[str, float]]:
+    """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
+
+    Returns the sheet of takes and four figures: motion and variety of both.
+    """
+    folder.mkdir(exist_ok=True)
+    config = provenance.config
+    loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=folder)
+    num_classes = len(provenance.class_names)
+    takes = (
+        [Take(seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
+        if num_classes
+        else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
+    )
+    rendered = [np.stack(list(render_take(loaded, take.seed, take.label, config.data.num_frames))) for take in takes]
+    draws = torch.Generator().manual_seed(config.train.seed)
+    frames, labels = clips.batch(state.num_clips, len(takes))
+    real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
+    real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
+    order = sorted(range(len(takes)), key=lambda index: real_classes[index])
+
+    stem = folder / f"{state.num_clips:09d}_clips"
+    sheet, _ = write_sheets(
+        stem,
+        rendered,
+        names=[take_name(loaded, take) for take in takes],
+        classes=[class_name(loaded, take) for take in takes],
+        rate=provenance.rate,
+    )
+    write_sheets(
+        stem.with_name(f"{stem.name}_real"),
+        [clip_to_frames(real[index]) for index in order],
+        names=[real_classes[index] or "real" for index in order],
+        classes=[real_classes[index] for index in order],
+        rate=provenance.rate,
+    )
+    generated = torch.stack([frames_to_clip(take) for take in rendered])
+    return sheet, {
+        "motion_generated": motion_energy(generated).mean().item(),
+        "motion_real": motion_energy(real).mean().item(),
+        "variety_generated": variety(generated).item(),
+        "variety_real": variety(real).item(),
+    }
