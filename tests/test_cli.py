@@ -68,8 +68,9 @@ def test_ctrl_c_saves_says_that_the_same_command_goes_on_and_it_does(trained, tm
     assert process.returncode == 130, errors
     assert "the same command goes on" in output
     assert list((tmp_path / "run" / "checkpoints").glob("*_clips.pt"))
-    again = vidgan(*command, "--minutes", "0.001")
-    assert again.returncode == 0, again.stderr
+    again = vidgan(*command, "--time-budget", "0.05s")
+    assert again.returncode == 130, again.stderr
+    assert "the same command goes on" in again.stdout
     assert "going on from" in again.stdout
     clips = [json.loads(line)["num_clips"] for line in stats.read_text().splitlines()]
     assert clips == sorted(set(clips))
@@ -155,6 +156,7 @@ def mistakes(folder, tmp_path):
         "a folder that cannot be written": ([*generate[:2], "--out", tmp_path / "file" / "out"], "cannot write files"),
         "a rate that is none": (["export", tmp_path / "odd.mkv", "x.gif", "--rate", "fast"], "is not a rate"),
         "a missing config": (["train", tmp_path / "absent.yaml", *footage], "cannot be read"),
+        "a time budget that is none": ([*train, "--time-budget", "soon", *footage], '"soon" is not a time'),
         "an override without a value": ([*train, "train.seed", *footage], "is not an override"),
     }
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
@@ -52,6 +53,17 @@ def exact_rate(text: str | None) -> Fraction | None:
         return None if text is None else parse_rate(text)
     except ValueError as error:
         raise RequestError(f"--rate: {error}") from None
+
+
+def seconds_of(text: str) -> float:
+    """`--time-budget` in seconds: "8h", "90m", "45s" or "1h30m". Raises `RequestError` in words."""
+    match = re.fullmatch(r"(?:(\d+(?:\.\d+)?)h)?(?:(\d+(?:\.\d+)?)m)?(?:(\d+(?:\.\d+)?)s)?", text.strip())
+    if not match or not any(match.groups()):
+        raise RequestError(
+            f'--time-budget: "{text}" is not a time (expected hours, minutes or seconds: 8h, 1h30m, 45s)'
+        )
+    hours, minutes, seconds = (float(part or 0) for part in match.groups())
+    return 3600 * hours + 60 * minutes + seconds
 
 
 def print_version(wanted: bool) -> None:
@@ -113,24 +125,24 @@ def train_command(
     run: Annotated[Path, typer.Option(help="Folder of the run; the same one goes on where it stopped")] = Path(
         "runs/run"
     ),
-    minutes: Annotated[float | None, typer.Option(help="Stop after this time; the same command goes on")] = None,
+    time_budget: Annotated[str | None, typer.Option(help="Save and stop after this time, such as 8h or 1h30m")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
 ) -> None:
-    """Train a generator on a folder of footage. Ctrl-C saves; the same command goes on."""
+    """Train a generator on a folder of footage. Ctrl-C saves, exit code 130; the same command goes on."""
     from vidgan.config_files import load_config
     from vidgan.run import describe_plan, run_training
     from vidgan.survey import look_at_footage
 
     settings = load_config(config, overrides)
+    max_seconds = None if time_budget is None else seconds_of(time_budget)
     found = look_at_footage(footage, settings.data, console)
     if dry_run:
         typer.echo(describe_plan(settings, found))
         return
-    max_seconds = None if minutes is None else minutes * 60
     result = run_training(settings, found.prepare("train"), run, console=console, max_seconds=max_seconds)
     typer.echo(f"{'finished' if result.finished else 'stopped'} at {result.num_clips / 1000:.1f} kclips")
     typer.echo(f"weights       {result.weights}\nnewest sheet  {result.newest_sheet}")
-    if not result.finished and minutes is None:
+    if not result.finished:
         typer.echo("the same command goes on")
         raise typer.Exit(STOPPED)
 
