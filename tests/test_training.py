@@ -17,7 +17,7 @@ from rich.console import Console
 
 from vidgan.config import EvaluateConfig
 from vidgan.config_files import build_config, load_config
-from vidgan.errors import ConfigError, RequestError, WeightsError
+from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.nn.build import build_discriminator, build_generator
@@ -26,8 +26,8 @@ from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.draws import draw_update
 from vidgan.training.lock import locked
 from vidgan.training.log import curves_of_run
-from vidgan.training.loop import adapt_strength, augment_strength, autocast, train, update_ema
-from vidgan.training.losses import OBJECTIVES
+from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
+from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.memory import training_bytes
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import load_checkpoint, new_state, save_checkpoint
@@ -263,6 +263,64 @@ def test_a_full_disk_is_said_and_training_goes_on_with_what_was_saved_before_who
     assert names == ["000000048_clips.pt", "000000064_clips.pt"]
 
 
+def poisoned(monkeypatch, is_bad):
+    """A game whose loss is not a number in the updates for which `is_bad`(how many there were) is true."""
+    updates = []
+
+    def discriminator(real, fake):
+        updates.append(len(updates))
+        return OBJECTIVES["nonsaturating"].discriminator(real, fake) * (math.nan if is_bad(updates[-1]) else 1.0)
+
+    monkeypatch.setitem(OBJECTIVES, "poisoned", Objective(discriminator, OBJECTIVES["nonsaturating"].generator))
+    return updates
+
+
+def test_an_update_that_is_not_finite_is_dropped_counted_and_changes_no_weight(monkeypatch, tmp_path):
+    poisoned(monkeypatch, lambda update: update == 3)
+    config = tiny(loss="poisoned", checkpoint_kclips=0.008, keep_checkpoints=8)
+    assert run_training(config, two_classes(), tmp_path, console=QUIET).finished
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [line["dropped"] for line in lines if "dropped" in line] == [0, 0, 0, 1, 0, 0, 0, 0]
+    before, after, later = (
+        torch.load(tmp_path / "checkpoints" / f"{clips:09d}_clips.pt", weights_only=True) for clips in (24, 32, 40)
+    )
+    for name in ("generator", "discriminator", "generator_ema"):
+        assert all(torch.equal(weight, after[name][key]) for key, weight in before[name].items())
+        assert any(not torch.equal(weight, later[name][key]) for key, weight in after[name].items())
+
+
+def test_after_many_in_a_row_training_goes_back_with_half_the_rates_and_says_which_batch_it_was(monkeypatch, tmp_path):
+    updates = poisoned(monkeypatch, lambda update: 5 <= update < 8)
+    config = tiny(loss="poisoned", checkpoint_kclips=0.016, most_dropped=3, total_kclips=0.08)
+    said = Console(file=StringIO(), width=400)
+    assert run_training(config, two_classes(), tmp_path, console=said).finished
+    assert "3 updates in a row were dropped (discriminator, gradient of " in said.file.getvalue()
+    assert "going back to 0.0 kclips with half the rates" in said.file.getvalue()
+    assert len(updates) == 8 + 4  # back at 64 clips to 48, and from there to 80
+    diagnosis = json.loads((tmp_path / "diagnosis" / "000000056_clips.json").read_text())
+    assert "values are not finite" in diagnosis["reason"]
+    batch = np.load(tmp_path / "diagnosis" / diagnosis["batch"])
+    assert batch["frames"].shape == (8, 4, 16, 16, 3)
+    assert torch.load(newest(tmp_path), weights_only=True)["num_rollbacks"] == 1
+    lines = [json.loads(line) for line in (tmp_path / "stats.jsonl").read_text().splitlines()]
+    assert [line["num_clips"] for line in lines] == list(range(0, 88, 8))
+
+
+def test_a_run_whose_numbers_stay_infinite_stops_with_the_reason(monkeypatch, tmp_path):
+    poisoned(monkeypatch, lambda update: update > 2)
+    config = tiny(loss="poisoned", most_dropped=2, most_rollbacks=2, total_kclips=1)
+    with pytest.raises(TrainingError, match=r"it went back 2 times already: lower train\.generator_lr"):
+        run_training(config, two_classes(), tmp_path, console=QUIET)
+    assert len(list((tmp_path / "diagnosis").glob("*.json"))) >= 1
+
+
+def test_each_time_training_went_back_halves_both_rates():
+    config, state = tiny(generator_lr=8e-4), new_state(tiny(), 2, CPU)
+    state.num_rollbacks = 2
+    set_rates(state, config)
+    assert state.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-4)
+
+
 def test_a_second_run_in_one_folder_is_refused_with_the_first_ones_name(tmp_path):
     with locked(tmp_path):
         with pytest.raises(RequestError, match=rf"process {os.getpid()} on .* is training there; wait for it or stop"):
@@ -296,7 +354,7 @@ class Trap:
 
 def test_a_checkpoint_that_holds_code_is_refused_and_the_code_does_not_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    torch.save({"format": 2, "trap": Trap()}, tmp_path / "checkpoint.pt")
+    torch.save({"format": 3, "trap": Trap()}, tmp_path / "checkpoint.pt")
     with pytest.raises(WeightsError, match="not a checkpoint"):
         load_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 2, CPU))
     assert not (tmp_path / "trap-was-sprung").exists()

@@ -189,6 +189,10 @@ class TrainConfig(Section):
     """Owns every random draw of the run: weights, order of clips, latents, augmentation."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto" is bfloat16 autocast where the processor or GPU multiplies it natively, else float32."""
+    most_dropped: int = Field(10, ge=1)
+    """Updates in a row whose gradients are not finite, after which training goes back to the newest checkpoint."""
+    most_rollbacks: int = Field(3, ge=0)
+    """How often it goes back, with both rates halved each time, before it stops with a diagnosis."""
     checkpoint_activations: bool = False
     """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update."""
     compile: bool = False

@@ -5,6 +5,7 @@
     ├── FootageError       a footage folder holds nothing to learn from
     ├── MediaError         one file cannot be read or written
     ├── WeightsError       weights or a checkpoint are damaged, unsafe, or made for something else
+    ├── TrainingError      a run cannot go on: its numbers are not finite
     └── RequestError       seeds, classes, sizes or paths asked for that cannot be had
 
 A message says what was found, what was expected and what to do next. Anything that is not a
@@ -35,6 +36,10 @@ class MediaError(VidganError):
 
 class WeightsError(VidganError):
     """Weights or a checkpoint are damaged, unsafe, or made for something else."""
+
+
+class TrainingError(VidganError):
+    """A run cannot go on: its numbers are not finite."""
 
 
 class RequestError(VidganError):

@@ -20,7 +20,7 @@ from safetensors import SafetensorError
 
 from vidgan.config import Config
 from vidgan.config_files import config_to_yaml, load_config
-from vidgan.errors import ConfigError
+from vidgan.errors import ConfigError, TrainingError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
@@ -39,6 +39,7 @@ from vidgan.training.loop import train
 from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
 from vidgan.training.state import new_state
+from vidgan.training.trouble import write_diagnosis
 from vidgan.weights import WEIGHTS_NAME, LoadedGenerator, Provenance, save_generator
 
 # Settings that may differ when a run goes on.
@@ -90,9 +91,10 @@ def run_training(
 ) -> RunResult:
     """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
 
+    Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
     `RequestError` if its folder cannot be written or another process trains there, `WeightsError` if all of its
-    checkpoints are damaged.
+    checkpoints are damaged, `TrainingError` if its numbers stay infinite.
     """
     run = writable_folder(run)
     with locked(run):
@@ -172,7 +174,37 @@ def _train(
         loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=run)
         return {f"{EVALUATED}{name}": value for name, value in evaluation.figures(loaded).items()}
 
-    began, began_at, waited = time.monotonic(), state.num_clips, 0.0
+    def go_back(statistics: dict[str, float]) -> None:
+        """To the newest checkpoint, with half the rates."""
+        last = state.num_clips - settings.batch_size
+        frames, labels = clips.batch(last, settings.batch_size)
+        reason, rollbacks = state.trouble, state.num_rollbacks + 1
+        diagnosis = write_diagnosis(
+            run / "diagnosis",
+            num_clips=last,
+            reason=reason,
+            statistics=statistics,
+            frames=frames.numpy(),
+            labels=labels.numpy(),
+        )
+        said = f"{settings.most_dropped} updates in a row were dropped ({reason}); see {diagnosis}"
+        if rollbacks > settings.most_rollbacks:
+            raise TrainingError(
+                f"{run}: {said}; it went back {settings.most_rollbacks} times already: lower train.generator_lr and "
+                "train.discriminator_lr, or set train.precision=float32, in a new --run folder"
+            )
+        if checkpoints.restore(state) is None:
+            vars(state).update(vars(new_state(config, len(footage.class_names), device)))
+        state.num_rollbacks = rollbacks
+        console.print(
+            f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates",
+            style="yellow",
+            highlight=False,
+            markup=False,
+            soft_wrap=True,
+        )
+
+    began, began_at, waited, dropped = time.monotonic(), state.num_clips, 0.0, 0
     log = StatsLog(run, num_clips=state.num_clips)
     with listening_for_stop() as stop, training_bar(console) as progress:
         task = progress.add_task(
@@ -181,6 +213,14 @@ def _train(
         if not state.num_clips:
             log.write(0, draw_sheets())
         for statistics in train(state, clips, config):
+            dropped = dropped + 1 if statistics["dropped"] else 0
+            if dropped == settings.most_dropped:
+                began_at -= state.num_clips
+                go_back(statistics)
+                began_at += state.num_clips
+                log.close()
+                log, dropped = StatsLog(run, num_clips=state.num_clips), 0
+                continue
             seconds = time.monotonic() - began
             statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
             left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
@@ -241,7 +281,9 @@ def _flat(config: Config) -> dict[str, object]:
 
 
 def _in_words(statistics: dict[str, float]) -> str:
-    return (
-        f"{statistics['clips_per_second']:.1f} clips/s  "
-        f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
+    losses = (
+        "DROPPED, not finite"
+        if statistics["dropped"]
+        else f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
     )
+    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from math import isfinite
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -27,7 +28,8 @@ class StatsLog:
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
 
     def write(self, num_clips: int, statistics: dict[str, float]) -> None:
-        """One line and one point on each curve, at this many clips."""
+        """One line and one point on each curve, at this many clips; values that are not finite are left out."""
+        statistics = {name: value for name, value in statistics.items() if isfinite(value)}
         self._file.write(json.dumps({"num_clips": num_clips, **statistics}) + "\n")
         self._file.flush()
         for name, value in statistics.items():

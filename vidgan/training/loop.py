@@ -27,6 +27,7 @@ from vidgan.training.losses import (
 )
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
+from vidgan.training.trouble import not_finite
 
 # The moving average forgets the first, worst generators sooner: its half-life is at most this share of
 # the clips seen (StyleGAN2's ramp-up, Karras et al. 2020, twice as slow for runs this short).
@@ -56,7 +57,8 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
 
     Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly.
     Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2, lipschitz on updates that compute
-    them, augment_strength if it adapts.
+    them, augment_strength if it adapts; dropped, 1 where a gradient was not finite: then no weight has changed since,
+    and `state.trouble` says which.
     """
     settings = config.train
     if settings.compile:
@@ -67,9 +69,13 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
         draws = draws_of_update(config, state.generator, state.num_clips)
         parts = cut_batch(frames, labels, draws, config, state.device)
         set_rates(state, config)
+        state.trouble = ""
         statistics, fakes = update_discriminator(state, parts, config)
-        statistics |= update_generator(state, parts, fakes, config)
-        update_ema(state, config)
+        if not state.trouble:
+            statistics |= update_generator(state, parts, fakes, config)
+        if not state.trouble:
+            update_ema(state, config)
+        statistics["dropped"] = torch.tensor(float(bool(state.trouble)))
         state.num_clips += settings.batch_size
         yield {name: float(value) for name, value in statistics.items()}
 
@@ -110,7 +116,7 @@ def update_discriminator(
         sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
         if whole:
             fakes.append(fake)
-    state.discriminator_optimizer.step()
+    step(state, "discriminator")
     if config.augment.adapt_to is not None:
         sums["augment_strength"] = adapt_strength(state, sums.pop("sign_real"), config)
     return sums, fakes
@@ -176,9 +182,18 @@ def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], 
         loss = generator_loss(state, part, fake, config)
         (loss / len(parts)).backward()
         total = total + loss.detach() / len(parts)
-    state.generator_optimizer.step()
+    step(state, "generator")
     state.discriminator.requires_grad_(True)
     return {"loss_generator": total}
+
+
+def step(state: TrainState, name: str) -> None:
+    """One descent step of a network, unless one of its gradients is not finite: that goes into `state.trouble`."""
+    reason = not_finite(getattr(state, name))
+    if reason is None:
+        getattr(state, f"{name}_optimizer").step()
+    else:
+        state.trouble = f"{name}, {reason}"
 
 
 def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) -> Tensor:
@@ -223,14 +238,14 @@ def adapt_strength(state: TrainState, sign_real: Tensor, config: Config) -> Tens
 
 
 def set_rates(state: TrainState, config: Config) -> None:
-    """Give both optimisers what their schedules say at this clip."""
+    """Give both optimisers what their schedules say at this clip; half of the rates for each time it went back."""
     settings, beta2 = config.train, value_at(config.train.adam_beta2, state.num_clips)
     for optimizer, schedule in (
         (state.generator_optimizer, settings.generator_lr),
         (state.discriminator_optimizer, settings.discriminator_lr),
     ):
         for group in optimizer.param_groups:
-            group["lr"] = value_at(schedule, state.num_clips)
+            group["lr"] = value_at(schedule, state.num_clips) * 0.5**state.num_rollbacks
             group["betas"] = (settings.adam_beta1, beta2)
 
 

@@ -19,7 +19,7 @@ from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.training.losses import objective_of
 
-CHECKPOINT_FORMAT = 2
+CHECKPOINT_FORMAT = 3
 
 
 class DamagedCheckpoint(WeightsError):
@@ -40,6 +40,10 @@ class TrainState:
     """Real clips shown to the discriminator so far."""
     augment_strength: Tensor = field(default_factory=lambda: torch.zeros(()))
     """What `augment.adapt_to` has come to, 0 to 1."""
+    num_rollbacks: int = 0
+    """How often training went back to a checkpoint; each time both rates are halved."""
+    trouble: str = ""
+    """Why the last update was dropped; empty if it was not."""
 
     @property
     def device(self) -> torch.device:
@@ -74,7 +78,7 @@ def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) 
     """Write the whole state, atomically, with the hash of the footage it was trained on. Raises OSError."""
     contents: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _STATEFUL}
     contents |= {"format": CHECKPOINT_FORMAT, "num_clips": state.num_clips, "manifest_hash": manifest_hash}
-    contents["augment_strength"] = state.augment_strength
+    contents |= {"augment_strength": state.augment_strength, "num_rollbacks": state.num_rollbacks}
     with written_beside(path) as beside:
         try:
             torch.save(contents, beside)
@@ -100,7 +104,7 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
     try:
         for name in _STATEFUL:
             getattr(state, name).load_state_dict(contents[name])
-        state.augment_strength = contents["augment_strength"]
+        state.augment_strength, state.num_rollbacks = contents["augment_strength"], contents["num_rollbacks"]
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: made with another config ({reason}); train into a new --run folder") from None
