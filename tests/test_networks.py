@@ -81,29 +81,11 @@ def test_frames_far_from_a_step_of_motion_noise_do_not_depend_on_it():
     assert not changed[:100].any()
 
 
-@pytest.mark.parametrize("frame_step", [1, 4])
-def test_noise_at_every_speed_has_unit_variance_and_each_is_slower_than_the_one_before(frame_step):
-    filters = NoiseFilters((0.0, 1.0, 2.0, 4.0), frame_step)
-    start, stop = filters.frames((0, 20_000))
-    signal = filters(torch.randn(1, 2, stop - start, generator=torch.Generator().manual_seed(0)))
-    assert signal.shape == (1, 20_000, 8)
+def test_noise_at_every_speed_has_unit_variance():
+    signal = NoiseFilters()(torch.randn(1, 2, 20_000, generator=torch.Generator().manual_seed(0)))
     assert torch.allclose(signal.var(1), torch.ones(1, 8), atol=0.1)
     steps = (signal[:, 1:] - signal[:, :-1]).square().mean(1)[0]
-    assert (steps[1:4] < steps[0:3]).all()
-
-
-def test_fast_noise_moves_frames_that_slow_noise_leaves_alike():
-    generator = build_generator(small(num_frames=16), 0)
-    with torch.no_grad():
-        for block in generator.blocks[1:]:
-            block.modulate2.affine.weight.normal_(0, 0.1)
-    z, motion = latents(generator, 1, 0, 16)
-    labels = torch.zeros(1, dtype=torch.long)
-    start, _ = generator.motion_window(0, 16)
-    before = generator(z, motion, labels)
-    motion[:, :, 8 - start] += 3.0
-    changed = (generator(z, motion, labels) - before).square().mean((0, 1, 3, 4))
-    assert changed[7:10].mean() > 5 * changed[[0, 1, 14, 15]].mean()
+    assert (steps[1:4] < steps[0:3]).all()  # each filter is slower than the one before
 
 
 @pytest.mark.parametrize("size", [(8, 8), (9, 8), (8, 11), (7, 5)])

@@ -137,7 +137,7 @@ class ModelConfig(Section):
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
-    """Numbers a frame in the motion noise: what changes over time."""
+    """Numbers a step in the motion noise: what changes over time."""
     generator_channels: int = Field(32, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
     discriminator_channels: int = Field(32, ge=4)

@@ -1,12 +1,11 @@
 """The generator: a content latent and a noise signal over time become a clip of any length.
 
-    z [B, content]  + class ------> style, the same for the whole clip -----+
-    motion noise [B, motion, frames] -> slow signals, ...     -> fast signals
-                                        v                        v
-                                        level 0, small and slow -> twice the size, twice the rate -> ... -> video
+    z [B, content]  + class ------------------> style, the same for the whole clip
+    motion noise [B, motion, steps] -> several speeds -+
+                                                       v
+    level 0, small and slow -> twice the size, twice the rate -> ... -> video [B, C, T, H, W]
 
-Each level has the noise at the speeds that its own rate can show: where the next stride goes is decided below, how a
-hand shakes above. It is fully convolutional in time and pads nothing there: each level asks the one before for as many
+It is fully convolutional in time and pads nothing there: each level asks the one before for as many
 more frames as its kernels use up, down to the noise, which has no ends. So no frame knows its index,
 and any stretch of a take can be made by itself (`windows`).
 """
@@ -35,10 +34,9 @@ from vidgan.nn.layers import (
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
 
-# Widths, in frames of a level, of the low-pass filters that give motion its slow and fast parts (the idea of
-# LongVideoGAN, Brooks et al. 2022): of the smallest level, and of all others. The first leaves the noise as it is.
+# Widths, in steps of the motion noise, of the low-pass filters that give motion its slow and fast parts
+# (the idea of LongVideoGAN, Brooks et al. 2022). The first leaves the noise as it is.
 NOISE_WIDTHS = (0.0, 1.0, 2.0, 4.0)
-FAST_WIDTHS = (0.0, 1.0)
 
 STYLE_DIM = 128
 
@@ -49,8 +47,8 @@ def reach(level: Level) -> int:
 
 
 def slower(window: Window) -> Window:
-    """The frames at half the rate that those of `window` are mixed from."""
-    return (window[0] - 1) // 2, window[1] // 2 + 1
+    """The frames at half the rate that cover `window`."""
+    return window[0] // 2, -(-window[1] // 2)
 
 
 def gaussian_kernel(width: float, reach: int) -> Tensor:
@@ -61,36 +59,24 @@ def gaussian_kernel(width: float, reach: int) -> Tensor:
 
 
 def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
-    """Frames of `window` at twice the rate of `x`, whose first is frame `start`, by linear interpolation.
-
-    Between frames j and j + 1 of `x` lie 2 j + 1 and 2 j + 2, a quarter and three quarters of the way: both are mixed
-    alike, so that neither is sharper. To show each frame twice instead would make motion judder.
-    """
-    x = rearrange(x, "b c t h w -> b t h w c")
-    between = torch.stack([torch.lerp(x[:, :-1], x[:, 1:], 0.25), torch.lerp(x[:, :-1], x[:, 1:], 0.75)], dim=2)
-    first = 2 * start + 1
-    frames = rearrange(between, "b t two h w c -> b (t two) h w c")[:, window[0] - first : window[1] - first]
+    """Every frame of `x`, whose first is frame `start`, twice; of these the frames in `window`."""
+    frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, window[0] - 2 * start : window[1] - 2 * start]
     return rearrange(frames, "b t h w c -> b c t h w")
 
 
 class NoiseFilters(nn.Module):
-    """White noise, a number a clip frame, as a level sees it: at its own rate and several speeds, of unit variance."""
+    """White noise [B, D, n] -> [B, n - 2 * reach, D * 4]: the noise at several speeds, each of unit variance."""
 
-    def __init__(self, widths: Sequence[float], frame_step: int) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.frame_step, self.num_signals = frame_step, len(widths)
-        self.reach = int(3 * max(widths) * frame_step)
-        kernels = torch.stack([gaussian_kernel(width * frame_step, self.reach) for width in widths])
+        self.reach = int(3 * max(NOISE_WIDTHS))
+        kernels = torch.stack([gaussian_kernel(width, self.reach) for width in NOISE_WIDTHS])
         self.register_buffer("kernels", rearrange(kernels, "s k -> s 1 k"), persistent=False)
 
-    def frames(self, window: Window) -> Window:
-        """The clip frames whose noise decides frames `window` of the level."""
-        return window[0] * self.frame_step - self.reach, (window[1] - 1) * self.frame_step + self.reach + 1
-
     def forward(self, noise: Tensor) -> Tensor:
-        """Noise [B, D, n] of exactly those clip frames -> [B, frames, D * signals], each channel filtered alone."""
+        """Filter every channel alone with every kernel."""
         with torch.autocast(noise.device.type, enabled=False):
-            signals = F.conv1d(rearrange(noise, "b d n -> (b d) 1 n"), self.kernels, stride=self.frame_step)
+            signals = F.conv1d(rearrange(noise, "b d n -> (b d) 1 n"), self.kernels)
         return rearrange(signals, "(b d) s n -> b n (d s)", b=noise.shape[0])
 
 
@@ -101,12 +87,12 @@ class GeneratorBlock(nn.Module):
     coarse of it is learned at once, and fine levels have only detail to add.
     """
 
-    def __init__(self, in_channels: int, level: Level, picture_channels: int, style_dim: int) -> None:
+    def __init__(self, in_channels: int, level: Level, picture_channels: int) -> None:
         super().__init__()
         self.level = level
-        self.modulate1 = Modulation(style_dim, in_channels)
+        self.modulate1 = Modulation(STYLE_DIM, in_channels)
         self.conv1 = convolution(in_channels, level.channels, temporal=False, pad_time=False)
-        self.modulate2 = Modulation(style_dim, level.channels)
+        self.modulate2 = Modulation(STYLE_DIM, level.channels)
         self.conv2 = convolution(
             level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
         )
@@ -114,8 +100,7 @@ class GeneratorBlock(nn.Module):
         self.to_picture = nn.Conv3d(level.channels, picture_channels, 1)
 
     def forward(self, x: Tensor, picture: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], [B, T + 2 reach, style] -> both as
-        [B, ..., T, height, width]."""
+        """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], [B, style] -> both as [B, ..., T, height, width]."""
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
         height, width = self.level.height, self.level.width
         residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width))
@@ -155,21 +140,17 @@ class ConvolutionalGenerator(nn.Module):
         self.checkpoint_activations = checkpoint_activations
         first = self.levels[0]
         self.first_frames = first.frame_step
-        self.filters = nn.ModuleList(
-            NoiseFilters(FAST_WIDTHS if index else NOISE_WIDTHS, level.frame_step)
-            for index, level in enumerate(self.levels)
-        )
+        self.filters = NoiseFilters()
         self.with_class = ClassBesideLatent(content_dim, num_classes)
         self.mapping = nn.Sequential(
             nn.Linear(self.with_class.dim, STYLE_DIM),
             nn.LeakyReLU(LEAK),
             nn.Linear(STYLE_DIM, STYLE_DIM),
         )
-        style_dims = [STYLE_DIM + motion_dim * filters.num_signals for filters in self.filters]
-        self.input = nn.Linear(style_dims[0], first.height * first.width * first.channels)
+        self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels
-        for level, style_dim in zip(self.levels, style_dims, strict=True):
-            blocks.append(GeneratorBlock(in_channels, level, channels, style_dim))
+        for level in self.levels:
+            blocks.append(GeneratorBlock(in_channels, level, channels))
             in_channels = level.channels
         self.blocks = nn.ModuleList(blocks)
         # Detail starts at nothing: the four pixels of one fold are independent, and at random a chequerboard.
@@ -191,36 +172,31 @@ class ConvolutionalGenerator(nn.Module):
         return index > 0 and self.levels[index - 1].frame_step > self.levels[index].frame_step
 
     def motion_window(self, first_frame: int, num_frames: int) -> Window:
-        """Clip frames, half-open, whose motion noise decides this stretch of a take."""
-        return self._covering(self.windows(first_frame, num_frames))
-
-    def _covering(self, windows: list[Window]) -> Window:
-        """The clip frames whose noise any level needs."""
-        frames = [filters.frames(window) for filters, window in zip(self.filters, windows, strict=True)]
-        return min(start for start, _ in frames), max(stop for _, stop in frames)
+        """Steps of motion noise, half-open, that decide this stretch of a take."""
+        start, stop = self.windows(first_frame, num_frames)[0]
+        return start - self.filters.reach, stop + self.filters.reach
 
     def forward(
         self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int = 0, num_frames: int | None = None
     ) -> Tensor:
         """Make frames `first_frame` ... `first_frame + num_frames` of B takes.
 
-        z [B, content_dim], motion [B, motion_dim, frames] (white noise for exactly `motion_window`),
+        z [B, content_dim], motion [B, motion_dim, steps] (white noise for exactly `motion_window`),
         labels int64 [B] -> video [B, C, T, H, W], about -1..1.
         """
         num_frames = self.levels[-1].frames if num_frames is None else num_frames
         windows = self.windows(first_frame, num_frames)
-        styles = self._styles(self._style(z, labels), motion, windows)
-        level = self.levels[0]
-        x = rearrange(self.input(styles[0]), "b n (h w c) -> b c n h w", h=level.height, w=level.width)
+        style = self._style(z, labels)
+        x = self._first_frames(style, motion)
         picture = x.new_zeros((len(x), self.channels, *x.shape[2:]))
         for index, block in enumerate(self.blocks):
             if self._doubles_rate(index):
                 first_made = windows[index - 1][0] + reach(self.levels[index - 1])
                 x, picture = (at_twice_the_rate(each, first_made, windows[index]) for each in (x, picture))
             if self.checkpoint_activations and torch.is_grad_enabled():
-                x, picture = checkpoint(block, x, picture, styles[index], use_reentrant=False)
+                x, picture = checkpoint(block, x, picture, style, use_reentrant=False)
             else:
-                x, picture = block(x, picture, styles[index])
+                x, picture = block(x, picture, style)
         detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
         picture = upsample_space(picture, self.height, self.width, mode="bilinear")
         return (picture + detail).float()
@@ -230,13 +206,9 @@ class ConvolutionalGenerator(nn.Module):
         content = F.normalize(z, dim=1) * self.content_dim**0.5
         return self.mapping(self.with_class(content, labels))
 
-    def _styles(self, style: Tensor, motion: Tensor, windows: list[Window]) -> list[Tensor]:
-        """For each level what its frames are made from: the style [B, style], and the noise at the level's speeds, from
-        [B, motion_dim, frames] -> [B, frames of its window, style + signals]."""
-        first = self._covering(windows)[0]
-        styles = []
-        for filters, window in zip(self.filters, windows, strict=True):
-            start, stop = filters.frames(window)
-            signals = filters(motion[:, :, start - first : stop - first])
-            styles.append(torch.cat([repeat(style, "b d -> b n d", n=signals.shape[1]), signals], dim=2))
-        return styles
+    def _first_frames(self, style: Tensor, motion: Tensor) -> Tensor:
+        """What the first level takes in: [B, style], [B, motion_dim, steps] -> [B, C, frames, h, w]."""
+        signal = self.filters(motion)
+        signal = torch.cat([repeat(style, "b d -> b n d", n=signal.shape[1]), signal], dim=2)
+        level = self.levels[0]
+        return rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)

@@ -105,7 +105,7 @@ def unfold_pixels(x: Tensor, height: int, width: int) -> Tensor:
 class Modulation(nn.Module):
     """A scale and a shift for each channel, from a style vector (FiLM, Perez et al. 2018).
 
-    [B, C, T, H, W], [B, T, style] -> [B, C, T, H, W]. Starts as the identity.
+    [B, C, T, H, W], [B, style] -> [B, C, T, H, W]. Starts as the identity.
     """
 
     def __init__(self, style_dim: int, channels: int) -> None:
@@ -115,6 +115,6 @@ class Modulation(nn.Module):
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
-        """Scale and shift each frame of `x`."""
-        scale, shift = rearrange(self.affine(style), "b t (two c) -> two b c t 1 1", two=2)
+        """Scale and shift `x`."""
+        scale, shift = rearrange(self.affine(style), "b (two c) -> two b c 1 1 1", two=2)
         return x * (1 + scale) + shift
