@@ -206,47 +206,49 @@ def _train(
 
     began, began_at, waited, dropped = time.monotonic(), state.num_clips, 0.0, 0
     log = StatsLog(run, num_clips=state.num_clips)
-    with listening_for_stop() as stop, training_bar(console) as progress:
-        task = progress.add_task(
-            "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
-        )
-        if not state.num_clips:
-            log.write(0, draw_sheets())
-        for statistics in train(state, clips, config):
-            dropped = dropped + 1 if statistics["dropped"] else 0
-            if dropped == settings.most_dropped:
-                began_at -= state.num_clips
-                go_back(statistics)
-                began_at += state.num_clips
-                log.close()
-                log, dropped = StatsLog(run, num_clips=state.num_clips), 0
-                continue
-            seconds = time.monotonic() - began
-            statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
-            left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
-            left = left if max_seconds is None else min(left, max_seconds - seconds)
-            out_of_time = max_seconds is not None and seconds >= max_seconds
-            last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
-            if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
-                statistics |= draw_sheets()
-            if evaluation and _due(state.num_clips, config.evaluate.every_kclips, settings.batch_size):
-                statistics |= evaluate()
-                waited += statistics[f"{EVALUATED}seconds"]
-            log.write(state.num_clips, statistics)
-            if last or any(
-                every is not None and _due(state.num_clips, every, settings.batch_size)
-                for every in (settings.checkpoint_kclips, settings.keep_kclips)
-            ):
-                save()
-            progress.update(
-                task,
-                completed=state.num_clips / 1000,
-                left=hours_minutes_seconds(max(left, 0)),
-                words=_in_words(statistics),
+    try:
+        with listening_for_stop() as stop, training_bar(console) as progress:
+            task = progress.add_task(
+                "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
             )
-            if last:
-                break
-    log.close()
+            if not state.num_clips:
+                log.write(0, draw_sheets())
+            for statistics in train(state, clips, config):
+                dropped = dropped + 1 if statistics["dropped"] else 0
+                if dropped == settings.most_dropped:
+                    began_at -= state.num_clips
+                    go_back(statistics)
+                    began_at += state.num_clips
+                    log.close()
+                    log, dropped = StatsLog(run, num_clips=state.num_clips), 0
+                    continue
+                seconds = time.monotonic() - began
+                statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
+                left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
+                left = left if max_seconds is None else min(left, max_seconds - seconds)
+                out_of_time = max_seconds is not None and seconds >= max_seconds
+                last = stop.made or out_of_time or state.num_clips >= settings.total_kclips * 1000
+                if _due(state.num_clips, settings.sample_kclips, settings.batch_size) or (last and not stop.made):
+                    statistics |= draw_sheets()
+                if evaluation and _due(state.num_clips, config.evaluate.every_kclips, settings.batch_size):
+                    statistics |= evaluate()
+                    waited += statistics[f"{EVALUATED}seconds"]
+                log.write(state.num_clips, statistics)
+                if last or any(
+                    every is not None and _due(state.num_clips, every, settings.batch_size)
+                    for every in (settings.checkpoint_kclips, settings.keep_kclips)
+                ):
+                    save()
+                progress.update(
+                    task,
+                    completed=state.num_clips / 1000,
+                    left=hours_minutes_seconds(max(left, 0)),
+                    words=_in_words(statistics),
+                )
+                if last:
+                    break
+    finally:
+        log.close()
     return RunResult(
         finished=state.num_clips >= settings.total_kclips * 1000,
         weights=run / WEIGHTS_NAME,
