@@ -226,8 +226,8 @@ class EvaluateConfig(Section):
     every_kclips: float | None = Field(None, gt=0)
     """Thousands of clips from one evaluation to the next; unset: none. See `vidgan evaluate` for all figures."""
     num_clips: int = Field(128, ge=8)
-    """Takes that are rendered for it, and real clips they are compared with; each costs about half a second on two
-    cores if the weights of I3D are there."""
+    """Takes that are rendered for it, and real clips they are compared with; each costs about a third of a second on
+    two cores if the weights of I3D are there."""
 
 
 class Config(Section):

@@ -123,10 +123,10 @@ def _train(
     restored = checkpoints.restore(state)
     if restored is not None:
         for reason in restored.damaged:
-            console.print(f"passed over: {reason}", style="yellow", highlight=False, markup=False, soft_wrap=True)
+            _warn(console, f"passed over: {reason}")
         console.print(f"going on from {restored.path} at {state.num_clips / 1000:.1f} kclips", highlight=False)
         if restored.manifest_hash != footage.manifest_hash:
-            console.print("the footage has changed since this run began", style="yellow")
+            _warn(console, "the footage has changed since this run began")
 
     provenance = Provenance(
         config=config,
@@ -146,13 +146,10 @@ def _train(
                 kept = writable_folder(run / "generators") / f"{state.num_clips:09d}_clips.safetensors"
                 save_generator(kept, state.generator_ema, made_from)
         except (OSError, SafetensorError) as error:
-            console.print(
+            _warn(
+                console,
                 f"{run}: cannot save at {state.num_clips / 1000:.1f} kclips ({error}); make room: training goes on, "
                 "and what was saved before is whole",
-                style="yellow",
-                highlight=False,
-                markup=False,
-                soft_wrap=True,
             )
 
     def draw_sheets() -> dict[str, float]:
@@ -196,13 +193,7 @@ def _train(
         if checkpoints.restore(state) is None:
             vars(state).update(vars(new_state(config, len(footage.class_names), device)))
         state.num_rollbacks = rollbacks
-        console.print(
-            f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates",
-            style="yellow",
-            highlight=False,
-            markup=False,
-            soft_wrap=True,
-        )
+        _warn(console, f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
 
     began, began_at, waited, dropped = time.monotonic(), state.num_clips, 0.0, 0
     log = StatsLog(run, num_clips=state.num_clips)
@@ -255,6 +246,11 @@ def _train(
         newest_sheet=newest_sheet,
         num_clips=state.num_clips,
     )
+
+
+def _warn(console: Console, words: str) -> None:
+    """Something that does not end training, in one line."""
+    console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
 
 
 def begin_run(run: Path, config: Config) -> None:

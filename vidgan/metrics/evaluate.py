@@ -13,7 +13,6 @@ import numpy as np
 from vidgan.clip import span
 from vidgan.errors import VidganError
 from vidgan.footage.prepare import PreparedFootage
-from vidgan.metrics import frame_features as frames_of
 from vidgan.metrics.clip_sets import ClipSet
 from vidgan.metrics.evaluation import (
     ClassFigure,
@@ -25,7 +24,6 @@ from vidgan.metrics.evaluation import (
     TwoSampleFigure,
 )
 from vidgan.metrics.feature_figures import FeatureFigures
-from vidgan.metrics.frechet import Frechet, frechet_distance, streamed_moments
 from vidgan.metrics.i3d import I3D
 from vidgan.metrics.memorisation import memorisation
 from vidgan.metrics.movement import compare_movement, describe_movement
@@ -79,7 +77,7 @@ class Evaluator:
             "two_sample": self.two_sample,
             "classes": self.classes,
             "memorisation": self.memorisation,
-            "frame_frechet": self.frame_frechet,
+            "frame_frechet": self.of_features.frame_frechet,
             "fvd": self.of_features.fvd,
             "yardsticks": self.of_features.yardsticks,
             "kvd": self.of_features.kvd,
@@ -116,7 +114,7 @@ class Evaluator:
         for measure in (
             of_motion,
             of_variety,
-            lambda: {"frame_frechet": self.frame_frechet().value},
+            lambda: {"frame_frechet": self.of_features.frame_frechet().value},
             lambda: {"fvd": self.of_features.fvd().value},
         ):
             with suppress(VidganError):  # clips too short or too few for it, or no I3D
@@ -125,7 +123,7 @@ class Evaluator:
 
     @cached_property
     def of_features(self) -> FeatureFigures:
-        """What is measured by I3D, or by the random network without it."""
+        """What is measured by I3D, and by the random network."""
         return FeatureFigures(
             train=self.train,
             heldout=self.heldout,
@@ -223,15 +221,6 @@ class Evaluator:
             training = self.footage.frames[nearest.shots[index]][start : stop : self.frame_stride]
             pairs.append((clip, training[:, :, ::-1] if nearest.mirrored[index] else training))
         return pairs
-
-    def frame_frechet(self) -> Frechet:
-        """Of single frames, by the random network."""
-        network = frames_of.random_network()
-        moments = [
-            streamed_moments(frames_of.frame_features(network, clip) for clip in of.clips)
-            for of in (self.real, self.generated)
-        ]
-        return frechet_distance(*moments)
 
     def _heldout(self) -> ClipSet:
         if self.heldout is None or len(self.heldout) < 2:

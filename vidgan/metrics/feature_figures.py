@@ -13,7 +13,13 @@ from vidgan.metrics import frame_features as frames_of
 from vidgan.metrics.clip_sets import ClipSet, together
 from vidgan.metrics.evaluation import KernelFigure, VarietyFigure, Yardsticks
 from vidgan.metrics.features import remembered_features
-from vidgan.metrics.frechet import Frechet, frechet_distance_of_features
+from vidgan.metrics.frechet import (
+    Frechet,
+    Moments,
+    frechet_distance,
+    frechet_distance_of_features,
+    streamed_moments,
+)
 from vidgan.metrics.i3d import I3D
 from vidgan.metrics.kernel import kernel_distance
 from vidgan.metrics.neighbours import mean_pairwise_distance, neighbourhoods
@@ -49,11 +55,11 @@ class FeatureFigures:
 
     def fvd(self) -> Frechet:
         """Generated to all real clips."""
-        return frechet_distance_of_features(self.features_of_real(), self.features(self.generated))
+        return frechet_distance_of_features(self.features_of_real, self.features_of_generated)
 
     def yardsticks(self) -> Yardsticks:
         """What other sets made of the same real clips are apart."""
-        real, some = self.features_of_real(), self.real.limited(YARDSTICK_CLIPS, self.seed)
+        real, some = self.features_of_real, self.real.limited(YARDSTICK_CLIPS, self.seed)
         of_some = real[self.real.some(len(some), self.seed)]
         order = np.random.default_rng([self.seed, 0]).permutation(len(real))
         shuffling, noise = (np.random.default_rng([self.seed, purpose]) for purpose in (1, 2))
@@ -80,7 +86,7 @@ class FeatureFigures:
 
     def kvd(self) -> KernelFigure:
         """Generated to all real clips."""
-        found = kernel_distance(self.features_of_real(), self.features(self.generated), seed=self.seed)
+        found = kernel_distance(self.features_of_real, self.features_of_generated, seed=self.seed)
         return KernelFigure(
             value=found.value,
             subset_mean=found.subset_mean,
@@ -88,17 +94,21 @@ class FeatureFigures:
             subset_size=found.subset_size,
         )
 
+    def frame_frechet(self) -> Frechet:
+        """Of single frames, by the random network."""
+        return frechet_distance(*(of_frames for of_frames, _ in self._frames))
+
+    @cached_property
+    def _frames(self) -> list[tuple[Moments, np.ndarray]]:
+        """Of real and of generated clips, by the random network; both `frame_frechet` and `variety` need it."""
+        return [_features_of_frames(of) for of in (self.real, self.generated)]
+
     def variety(self) -> VarietyFigure:
         """By I3D if it is there, else by the random network's features of whole clips."""
         if self.network is None:
-            network = frames_of.random_network()
-            features = [
-                np.stack([frames_of.frame_features(network, clip).mean(0) for clip in of.clips])
-                for of in (self.real, self.generated)
-            ]
-            name = frames_of.NAME
+            features, name = [means for _, means in self._frames], frames_of.NAME
         else:
-            features, name = [self.features_of_real(), self.features(self.generated)], I3D_NAME
+            features, name = [self.features_of_real, self.features_of_generated], I3D_NAME
         names = self.class_names or ("all",)
         spread = [
             {names[label]: distance for label, distance in mean_pairwise_distance(of, labels).items()}
@@ -121,9 +131,15 @@ class FeatureFigures:
             collapsed=collapsed,
         )
 
+    @cached_property
     def features_of_real(self) -> np.ndarray:
         """Of training and of held-out clips, each remembered by itself."""
         return np.concatenate([self.features(of) for of in (self.train, self.heldout) if of is not None])
+
+    @cached_property
+    def features_of_generated(self) -> np.ndarray:
+        """Of clips that nobody may ask for again, which are put through the network once all the same."""
+        return self.features(self.generated)
 
     def features(
         self, of: ClipSet, name: str = "", change: Callable[[np.ndarray], np.ndarray] = lambda clip: clip
@@ -141,3 +157,16 @@ class FeatureFigures:
             self._embedded += 1
             if self.progress:
                 self.progress(self._embedded, max(total, self._embedded))
+
+
+def _features_of_frames(of: ClipSet) -> tuple[Moments, np.ndarray]:
+    """The moments over all frames, and the mean of each clip, float64 [N, 256]."""
+    network, means = frames_of.random_network(), np.empty((len(of), frames_of.NUM_FEATURES))
+
+    def by_clip() -> Iterator[np.ndarray]:
+        for index, clip in enumerate(of.clips):
+            features = frames_of.frame_features(network, clip)
+            means[index] = features.mean(0)
+            yield features
+
+    return streamed_moments(by_clip()), means

@@ -13,7 +13,8 @@ from torch import nn
 
 from vidgan.clip import to_float
 
-NAME = "convolutional network with random weights (seed 0), 4 layers, 256 features"
+NUM_FEATURES = 256
+NAME = f"convolutional network with random weights (seed 0), 4 layers, {NUM_FEATURES} features"
 
 # Pictures go through at this many rows and columns.
 SIDE = 64
@@ -22,7 +23,7 @@ SIDE = 64
 def random_network() -> nn.Sequential:
     """Four strided convolutions, 64 to 256 channels, with weights drawn from seed 0 (He et al. 2015)."""
     draws, layers, channels = torch.Generator().manual_seed(0), [], 3
-    for width in (64, 64, 128, 256):
+    for width in (64, 64, 128, NUM_FEATURES):
         layer = nn.Conv2d(channels, width, 3, stride=2, padding=1)
         nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=draws)
         nn.init.zeros_(layer.bias)

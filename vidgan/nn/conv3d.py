@@ -8,13 +8,13 @@ from vidgan.config import Config, DataConfig
 from vidgan.nn.discriminator import SpatiotemporalDiscriminator
 from vidgan.nn.frames import FramesAndClip
 from vidgan.nn.generator import ConvolutionalGenerator
-from vidgan.nn.levels import Level, plan_levels
+from vidgan.nn.levels import levels_of_clip
 
 
 def build_generator(config: Config, num_classes: int) -> ConvolutionalGenerator:
     """A generator of clips of any length."""
     return ConvolutionalGenerator(
-        _levels(config.data, config, config.model.generator_channels),
+        levels_of_clip(config.data, config.model, config.model.generator_channels),
         height=config.data.height,
         width=config.data.width,
         channels=config.data.channels,
@@ -37,15 +37,5 @@ def build_discriminator(config: Config, num_classes: int) -> nn.Module:
 
 
 def _discriminator(data: DataConfig, config: Config, num_classes: int) -> SpatiotemporalDiscriminator:
-    levels = _levels(data, config, config.model.discriminator_channels)
+    levels = levels_of_clip(data, config.model, config.model.discriminator_channels)
     return SpatiotemporalDiscriminator(levels, channels=data.channels, num_classes=num_classes)
-
-
-def _levels(data: DataConfig, config: Config, channels: int) -> tuple[Level, ...]:
-    return plan_levels(
-        height=data.height,
-        width=data.width,
-        num_frames=data.num_frames,
-        channels=channels,
-        max_channels=config.model.max_channels,
-    )

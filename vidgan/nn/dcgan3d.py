@@ -16,7 +16,7 @@ from vidgan.config import Config
 from vidgan.nn.conditions import ClassBesideLatent, ProjectionHead
 from vidgan.nn.family import Window
 from vidgan.nn.layers import LEAK
-from vidgan.nn.levels import Level, plan_levels
+from vidgan.nn.levels import Level, levels_of_clip
 
 # Standard deviation of all weights at the start (Radford et al. 2015, sec. 4).
 WEIGHT_DEVIATION = 0.02
@@ -35,15 +35,8 @@ def build_discriminator(config: Config, num_classes: int) -> StridedDiscriminato
 
 def levels_of(config: Config, channels: int) -> tuple[Level, ...]:
     """The plan of levels, with kernels over time in all of them."""
-    data = config.data
-    return plan_levels(
-        height=data.height,
-        width=data.width,
-        num_frames=data.num_frames,
-        channels=channels,
-        max_channels=config.model.max_channels,
-        max_temporal_rows=max(data.height, data.width),
-    )
+    everywhere = max(config.data.height, config.data.width)
+    return levels_of_clip(config.data, config.model, channels, max_temporal_rows=everywhere)
 
 
 def drawn_narrowly(module: nn.Module) -> None:

@@ -17,6 +17,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from vidgan.config import DataConfig, ModelConfig
+
 # Temporal kernels pay where the picture is small; above, motion is already decided and (1, 3, 3) is
 # three times cheaper (as TGANv2 and LongVideoGAN found).
 MAX_TEMPORAL_ROWS = 20
@@ -79,6 +81,20 @@ def plan_levels(
             )
         )
     return tuple(levels)
+
+
+def levels_of_clip(
+    data: DataConfig, model: ModelConfig, channels: int, *, max_temporal_rows: int = MAX_TEMPORAL_ROWS
+) -> tuple[Level, ...]:
+    """The levels for the clips of a config; `channels` is one network's."""
+    return plan_levels(
+        height=data.height,
+        width=data.width,
+        num_frames=data.num_frames,
+        channels=channels,
+        max_channels=model.max_channels,
+        max_temporal_rows=max_temporal_rows,
+    )
 
 
 def print_levels(levels: tuple[Level, ...]) -> str:

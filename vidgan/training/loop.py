@@ -144,12 +144,13 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
     statistics = {"loss_discriminator": loss, "logit_real": logits["r1"].mean(), "logit_fake": logits["r2"].mean()}
     if config.augment.adapt_to is not None:
         statistics["sign_real"] = logits["r1"].sign().mean()
+    if gammas and not twice:
+        noise = settings.penalty_sigma * noise_like(real, draws.noise_seeds)
     for name, video in (("r1", real), ("r2", fake)):
         if name in gammas:
             if twice:
                 penalty = gradient_penalty(logits[name], video)
             else:
-                noise = settings.penalty_sigma * noise_like(video, draws.noise_seeds)
                 beside = logits_of(video - noise), logits_of(video + noise)
                 penalty = finite_difference_penalty(*beside, settings.penalty_sigma)
             statistics[name] = penalty.mean()
