@@ -2,15 +2,18 @@
 
 python tools/bench_quality.py runs/quality --footage plates --config configs/clip64.yaml --minutes 20
 
-Each candidate is trained for the same wall-clock time on the same footage and judged as `vidgan evaluate` does; at
+Each candidate is trained for the same time on the same footage and judged as `vidgan evaluate` does; at
 several moments before, by the cheap figures of an evaluation in training. Evaluation takes no training time. All of it
-goes on where it stopped, candidate by candidate, so a table can be filled bit by bit:
+goes on where it stopped, candidate by candidate, so a table can be filled bit by bit, by several processes at once:
 
     --only conv3d,recurrent     these candidates alone
+    --processor-time            count the time that the processor works for a candidate, not the wall's: on a machine
+                                that other work shares, with OMP_NUM_THREADS=1
     --table                     print the table of what has been measured, and stop
 
 Baselines have the sizes and rates of their articles (MoCoGAN: Tulyakov et al. 2018; VGAN: Vondrick et al. 2016), and
-the moving average of weights that ours has. OUT/results.json holds every figure, OUT/curves.png the curves.
+the moving average of weights that ours has. OUT/protocol.json holds what all have in common, OUT/CANDIDATE/quality.json
+every figure, OUT/curves.png the curves.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ CANDIDATES = {
     "augmentation": ["augment.translation=0.125", "augment.color=0.2"],
     "half the channels": ["model.generator_channels=16", "model.discriminator_channels=16", "model.max_channels=64"],
     "twice the channels": ["model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=256"],
+    "half the batch": ["train.batch_size=8"],
     "half the rate": ["train.generator_lr=0.00025", "train.discriminator_lr=0.00025"],
     "twice the rate": ["train.generator_lr=0.001", "train.discriminator_lr=0.001"],
 }
@@ -75,25 +79,29 @@ def main(
     minutes: Annotated[float, typer.Option(help="Time to train each candidate")] = 20.0,
     points: Annotated[int, typer.Option(min=1, help="Moments at which FVD is measured, the last one included")] = 4,
     num_clips: Annotated[int, typer.Option(min=8, help="Takes to judge by")] = 256,
+    processor_time: Annotated[bool, typer.Option("--processor-time", help="Minutes of one processor core")] = False,
     only: Annotated[str | None, typer.Option(help="Candidates, such as conv3d,recurrent")] = None,
     table: Annotated[bool, typer.Option("--table", help="Print what has been measured, and stop")] = False,
 ) -> None:
     """Train and judge candidates that are not finished yet, then print the table."""
     out = writable_folder(out)
-    results = _read(out, protocol(footage, config, minutes, points, num_clips))
+    about = _agreed(out, protocol(footage, config, minutes, points, num_clips, processor_time))
     for name in [] if table else chosen(only):
         console.print(f"{name}: {' '.join(CANDIDATES[name]) or 'as in the config'}", highlight=False)
-        measure(name, results, out, footage, config)
-        _draw_curves(results, out)
-    console.print(in_markdown(results), highlight=False, markup=False, soft_wrap=True)
+        measure(name, about, out, footage, config)
+        _draw_curves(_measured(out), out)
+    console.print(in_markdown(about, _measured(out)), highlight=False, markup=False, soft_wrap=True)
 
 
-def protocol(footage: Path, config: Path, minutes: float, points: int, num_clips: int) -> dict[str, object]:
+def protocol(
+    footage: Path, config: Path, minutes: float, points: int, num_clips: int, processor_time: bool
+) -> dict[str, object]:
     """What must be the same for all rows of a table."""
     return {
         "footage": footage.name,
         "config": config.name,
         "minutes": minutes,
+        "clock": "processor" if processor_time else "wall",
         "points": points,
         "num_clips": num_clips,
         "machine": machine_name(),
@@ -110,31 +118,33 @@ def chosen(only: str | None) -> list[str]:
     return names
 
 
-def measure(name: str, results: dict[str, Any], out: Path, footage: Path, config: Path) -> None:
-    """Train a candidate for as long as is left of its time, judge it, and write the results after each step."""
-    about = results["protocol"]
-    record = results["candidates"].setdefault(name, {"overrides": CANDIDATES[name], "seconds": 0.0, "curve": []})
+def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: Path) -> None:
+    """Train a candidate for as long as is left of its time, judge it, and write its record after each step."""
+    clock = time.process_time if about["clock"] == "processor" else time.monotonic
+    run = writable_folder(out / name.replace(" ", "_").replace(",", ""))
+    record = _measured(out).get(name, {"name": name, "overrides": CANDIDATES[name], "seconds": 0.0, "curve": []})
     if "evaluation" in record:
         return
     overrides = [*CANDIDATES[name], "train.total_kclips=1000000", f"evaluate.num_clips={about['num_clips']}"]
     settings = load_config(config, overrides)
-    run = out / name.replace(" ", "_").replace(",", "")
     prepared = look_at_footage(footage, settings.data, Console(quiet=True)).prepare("train")
     evaluation = RunningEvaluation(prepared, settings)
     while len(record["curve"]) < about["points"]:
         due = (len(record["curve"]) + 1) * about["minutes"] * 60 / about["points"]
         if record["seconds"] < due:
-            began = time.monotonic()
-            result = run_training(settings, prepared, run, console=console, max_seconds=due - record["seconds"])
-            record["seconds"] += time.monotonic() - began
-            _write(results, out)
+            began = clock()
+            result = run_training(
+                settings, prepared, run, console=console, max_seconds=due - record["seconds"], clock=clock
+            )
+            record["seconds"] += clock() - began
+            _write(record, run)
             if record["seconds"] < due:
                 raise KeyboardInterrupt
             record["kclips"] = result.num_clips / 1000
         figures = evaluation.figures(load_generator(run))
         record["curve"].append({"minutes": record["seconds"] / 60, "kclips": record["kclips"], **figures})
         console.print(f"{record['seconds'] / 60:.1f} minutes: {_said(figures)}", highlight=False)
-        _write(results, out)
+        _write(record, run)
     networks = [build(settings, len(prepared.class_names)) for build in (build_generator, build_discriminator)]
     found = judge(
         str(run),
@@ -155,12 +165,12 @@ def measure(name: str, results: dict[str, Any], out: Path, footage: Path, config
         "parameters": [num_parameters(network) for network in networks],
         "evaluation": found.model_dump(mode="json", exclude={"curves"}),
     }
-    _write(results, out)
+    _write(record, run)
 
 
-def in_markdown(results: dict[str, Any]) -> str:
+def in_markdown(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
     """A row for each candidate that is finished, the nearest to the footage first."""
-    finished = {name: record for name, record in results["candidates"].items() if "evaluation" in record}
+    finished = {name: record for name, record in records.items() if "evaluation" in record}
     lines = [
         "| candidate | parameters, M | kclips | FVD | motion | coverage | class recognised | told from real | copies |",
         "|---|---|---|---|---|---|---|---|---|",
@@ -181,7 +191,7 @@ def in_markdown(results: dict[str, Any]) -> str:
     if marks:
         named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if name != "num_clips")
         lines += ["", f"Yardsticks: {named}."]
-    return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in results["protocol"].items()) + "."])
+    return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in about.items()) + "."])
 
 
 def _value(record: dict[str, Any], *path: str) -> Any:
@@ -200,33 +210,35 @@ def _said(figures: dict[str, float]) -> str:
     return ", ".join(f"{name} {value:.3g}" for name, value in figures.items())
 
 
-def _read(out: Path, about: dict[str, object]) -> dict[str, Any]:
-    """What has been measured so far. Raises `RequestError` if it was measured otherwise."""
-    path = out / "results.json"
-    if not path.exists():
-        return {"protocol": about, "candidates": {}}
-    results = json.loads(path.read_text(encoding="utf-8"))
-    changed = [
-        f"{name} {results['protocol'].get(name)} ({about[name]} now)"
-        for name in about
-        if results["protocol"].get(name) != about[name]
-    ]
+def _agreed(out: Path, about: dict[str, Any]) -> dict[str, Any]:
+    """The protocol, which becomes that of a new folder. Raises `RequestError` if the folder's is another."""
+    path = out / "protocol.json"
+    before = json.loads(path.read_text(encoding="utf-8")) if path.exists() else about
+    changed = [f"{name} {before.get(name)} ({about[name]} now)" for name in about if before.get(name) != about[name]]
     if changed:
         raise RequestError(f"{path}: measured with {', '.join(changed)}; rows of one table need one protocol")
-    return results
+    write_text(path, json.dumps(about, indent=1))
+    return about
 
 
-def _write(results: dict[str, Any], out: Path) -> None:
-    write_text(out / "results.json", json.dumps(results, indent=1))
+def _measured(out: Path) -> dict[str, dict[str, Any]]:
+    """Every candidate's record so far, in the order of `CANDIDATES`."""
+    records = [json.loads(path.read_text(encoding="utf-8")) for path in out.glob("*/quality.json")]
+    found = {record["name"]: record for record in records}
+    return {name: found[name] for name in CANDIDATES if name in found}
 
 
-def _draw_curves(results: dict[str, Any], out: Path) -> None:
+def _write(record: dict[str, Any], run: Path) -> None:
+    write_text(run / "quality.json", json.dumps(record, indent=1))
+
+
+def _draw_curves(records: dict[str, dict[str, Any]], out: Path) -> None:
     """FVD against minutes, a line for each candidate."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for name, record in results["candidates"].items():
+    for name, record in records.items():
         points = [(point["minutes"], point["fvd"]) for point in record["curve"] if "fvd" in point]
         if points:
             axes.semilogy(*zip(*points, strict=True), marker=".", label=name)

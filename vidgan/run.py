@@ -11,6 +11,7 @@ RUN/stats.jsonl, tensorboard/ the curves
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -87,9 +88,17 @@ def describe_plan(config: Config, footage: FoundFootage) -> str:
 
 
 def run_training(
-    config: Config, footage: PreparedFootage, run: str | Path, *, console: Console, max_seconds: float | None = None
+    config: Config,
+    footage: PreparedFootage,
+    run: str | Path,
+    *,
+    console: Console,
+    max_seconds: float | None = None,
+    clock: Callable[[], float] = time.monotonic,
 ) -> RunResult:
     """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
+
+    `clock` tells seconds; with `time.process_time` they are those that the processor worked for this training.
 
     Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
@@ -99,11 +108,16 @@ def run_training(
     run = writable_folder(run)
     with locked(run):
         begin_run(run, config)
-        return _train(config, footage, run, console, max_seconds)
+        return _train(config, footage, run, console, max_seconds, clock)
 
 
 def _train(
-    config: Config, footage: PreparedFootage, run: Path, console: Console, max_seconds: float | None
+    config: Config,
+    footage: PreparedFootage,
+    run: Path,
+    console: Console,
+    max_seconds: float | None,
+    clock: Callable[[], float],
 ) -> RunResult:
     """`run_training` in a folder that nobody else uses."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -195,7 +209,7 @@ def _train(
         state.num_rollbacks = rollbacks
         _warn(console, f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
 
-    began, began_at, waited, dropped = time.monotonic(), state.num_clips, 0.0, 0
+    began, began_at, waited, dropped = clock(), state.num_clips, 0.0, 0
     log = StatsLog(run, num_clips=state.num_clips)
     try:
         with listening_for_stop() as stop, training_bar(console) as progress:
@@ -213,7 +227,7 @@ def _train(
                     log.close()
                     log, dropped = StatsLog(run, num_clips=state.num_clips), 0
                     continue
-                seconds = time.monotonic() - began
+                seconds = clock() - began
                 statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
                 left = (settings.total_kclips * 1000 - state.num_clips) / statistics["clips_per_second"]
                 left = left if max_seconds is None else min(left, max_seconds - seconds)
