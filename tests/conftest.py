@@ -1,6 +1,7 @@
 """Footage made by the tests, with the answer in the pixels: flat grey levels, stored losslessly."""
 
 import gzip
+import os
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
@@ -12,6 +13,9 @@ import pytest
 
 from vidgan.errors import VidganError
 from vidgan.media.stills import write_still
+
+# There is a test process for each core; read when torch starts its threads, and by every command a test runs.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 class FootageFolder:

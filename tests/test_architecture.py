@@ -38,7 +38,7 @@ ALLOWED = {
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }
-TOP = {"cli", "__main__", "__init__"}
+TOP = {"cli", "commands", "__main__", "__init__"}
 SOURCES = sorted(PACKAGE.rglob("*.py"))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from vidgan.cli import STOPPED
+from vidgan.commands.terminal import STOPPED
 from vidgan.config_files import load_config
 from vidgan.demo import CONFIG as DEMO_CONFIG
 from vidgan.media.movie_writer import write_movie

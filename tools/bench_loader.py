@@ -31,7 +31,7 @@ import torch
 import typer
 from torch.nn import functional
 
-from vidgan.cli import mistakes_in_one_line
+from vidgan.commands.terminal import mistakes_in_one_line
 from vidgan.config import DataConfig
 from vidgan.errors import VidganError
 from vidgan.footage.clips import ClipSampler

@@ -28,7 +28,7 @@ import torch
 import typer
 from rich.console import Console
 
-from vidgan.cli import console, mistakes_in_one_line
+from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config_files import load_config
 from vidgan.errors import RequestError, did_you_mean
 from vidgan.files import writable_folder, write_text, written_beside

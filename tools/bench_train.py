@@ -26,7 +26,7 @@ from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from vidgan.cli import console, mistakes_in_one_line
+from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config import Config
 from vidgan.config_files import load_config
 from vidgan.errors import RequestError

@@ -5,7 +5,8 @@ python tools/export_mp4.py "takes/dawn.####.png" dawn.mp4 --rate 24000/1001
 
 import typer
 
-from vidgan.cli import export_command
+from vidgan.commands.review import export
+from vidgan.commands.terminal import mistakes_in_one_line
 
 if __name__ == "__main__":
-    typer.run(export_command)
+    typer.run(mistakes_in_one_line(export))

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from vidgan.cli import console, exact_rate, mistakes_in_one_line
+from vidgan.commands.terminal import console, exact_rate, mistakes_in_one_line
 from vidgan.footage.procedural import CLASSES, make_footage
 from vidgan.progress import show_progress
 
