@@ -1,0 +1,90 @@
+"""The folder of a run: what is in it, and what may be written there.
+
+RUN/config.yaml               the settings, defaults included
+RUN/checkpoints/              everything that changes; training goes on from the newest
+RUN/generator.safetensors     the averaged generator, for `vidgan generate`
+RUN/generators/               earlier ones, if `train.keep_kclips` is set
+RUN/samples/                  sheets of generated and of real clips
+RUN/stats.jsonl, tensorboard/ the curves
+RUN/diagnosis/                updates that were not finite
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidgan.config import Config
+from vidgan.config_files import config_to_yaml, load_config
+from vidgan.errors import ConfigError
+from vidgan.files import writable_folder, write_text
+from vidgan.training.checkpoints import Checkpoints
+from vidgan.training.state import TrainState
+from vidgan.weights import WEIGHTS_NAME, Provenance, save_generator
+
+# Settings that may differ when a run goes on.
+CHANGEABLE = {
+    "train.total_kclips",
+    "train.sample_kclips",
+    "train.checkpoint_kclips",
+    "train.keep_checkpoints",
+    "train.keep_kclips",
+    "train.disk_budget_gb",
+    "evaluate.every_kclips",
+    "evaluate.num_clips",
+}
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """One run's files."""
+
+    path: Path
+    config: Config
+
+    def begin(self) -> None:
+        """Write the config of a new run; in an old one, raise `ConfigError` if it differs where it must not."""
+        path = self.path / "config.yaml"
+        if path.exists():
+            before, now = _flat(load_config(path)), _flat(self.config)
+            changed = [name for name in now if name not in CHANGEABLE and before[name] != now[name]]
+            if changed:
+                differences = ", ".join(f"{name} was {before[name]}, is {now[name]}" for name in changed)
+                raise ConfigError(
+                    f"{self.path}: this run was begun with other settings ({differences}); choose a new --run folder"
+                )
+        write_text(path, config_to_yaml(self.config))
+
+    @property
+    def checkpoints(self) -> Checkpoints:
+        """As many as the settings say are kept."""
+        train = self.config.train
+        return Checkpoints(self.path / "checkpoints", train.keep_checkpoints, train.keep_kclips, train.disk_budget_gb)
+
+    @property
+    def weights(self) -> Path:
+        """The newest generator."""
+        return self.path / WEIGHTS_NAME
+
+    def save(self, state: TrainState, provenance: Provenance) -> None:
+        """A checkpoint, and the averaged generator; the latter under a name of its own, too, if it is to be kept.
+
+        Raises OSError or SafetensorError if the disk is full; what was saved before is whole then.
+        """
+        self.checkpoints.save(state, manifest_hash=provenance.manifest_hash)
+        save_generator(self.weights, state.generator_ema, provenance)
+        if self.is_due(state.num_clips, self.config.train.keep_kclips):
+            kept = writable_folder(self.path / "generators") / f"{state.num_clips:09d}_clips.safetensors"
+            save_generator(kept, state.generator_ema, provenance)
+
+    def is_due(self, num_clips: int, every_kclips: float | None) -> bool:
+        """Whether the last update crossed a multiple of `every_kclips`; never if that is None."""
+        if every_kclips is None:
+            return False
+        every = every_kclips * 1000
+        return num_clips // every > (num_clips - self.config.train.batch_size) // every
+
+
+def _flat(config: Config) -> dict[str, object]:
+    tree = config.model_dump(mode="json")
+    return {f"{section}.{name}": value for section, fields in tree.items() for name, value in fields.items()}
