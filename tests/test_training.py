@@ -14,12 +14,12 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
 
 from vidgan.config import EvaluateConfig
 from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
-from vidgan.footage.prepare import PreparedFootage
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
 from vidgan.training.checkpoints import Checkpoints
@@ -30,39 +30,10 @@ from vidgan.training.loop import adapt_strength, augment_strength, autocast, set
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.memory import training_bytes
 from vidgan.training.schedules import r1_gamma, value_at
-from vidgan.training.state import load_checkpoint, new_state, save_checkpoint
+from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
 
 CPU = torch.device("cpu")
 QUIET = Console(quiet=True)
-
-
-def tiny(**train_settings):
-    settings = {"total_kclips": 0.064, "batch_size": 8, "penalty_interval": 2, "precision": "float32"}
-    settings |= {"sample_kclips": 1000, "checkpoint_kclips": 1000} | train_settings
-    return build_config(
-        {
-            "data": {"height": 16, "width": 16, "num_frames": 4, "classes": "folders"},
-            "model": {"generator_channels": 8, "discriminator_channels": 8, "max_channels": 8, "content_dim": 8},
-            "augment": {"color": 0.1, "translation": 0.1, "mirror": True},
-            "train": settings,
-        }
-    )
-
-
-def two_classes(num_frames=12, size=16):
-    """Class 0 is a bright square that moves right on the left half's ground; class 1 a dark clip that brightens."""
-    moving = np.zeros((num_frames, size, size, 3), dtype=np.uint8)
-    for t in range(num_frames):
-        moving[t, 4:10, t % (size - 5) : t % (size - 5) + 5] = 255
-    rising = np.repeat(np.linspace(40, 200, num_frames).astype(np.uint8), size * size * 3).reshape(moving.shape)
-    return PreparedFootage(
-        frames=(moving, rising),
-        labels=(0, 1),
-        class_names=("moving", "rising"),
-        rate=None,
-        notes=(),
-        manifest_hash="0" * 64,
-    )
 
 
 class SameClip:
@@ -236,10 +207,12 @@ def test_above_the_disk_budget_the_oldest_go_and_the_newest_stays(tmp_path):
     state, budget = new_state(tiny(), 2, CPU), None
     for num_clips in (8, 16, 24, 32):
         state.num_clips = num_clips
-        path = Checkpoints(tmp_path, keep=4, every_kclips=0.008, budget_gb=budget).save(state, manifest_hash="")
+        path = Checkpoints(tmp_path, keep=4, every_kclips=0.008, budget_gb=budget).save(
+            contents_of(state, manifest_hash="")
+        )
         budget = 2.5 * path.stat().st_size / 1e9
     assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000024_clips.pt", "000000032_clips.pt"]
-    Checkpoints(tmp_path, keep=4, budget_gb=1e-9).save(state, manifest_hash="")
+    Checkpoints(tmp_path, keep=4, budget_gb=1e-9).save(contents_of(state, manifest_hash=""))
     assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000032_clips.pt"]
 
 
@@ -361,7 +334,7 @@ def test_a_checkpoint_that_holds_code_is_refused_and_the_code_does_not_run(tmp_p
 
 
 def test_a_checkpoint_of_another_size_is_refused_in_one_sentence(tmp_path):
-    save_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 3, CPU), manifest_hash="")
+    save_checkpoint(tmp_path / "checkpoint.pt", contents_of(new_state(tiny(), 3, CPU), manifest_hash=""))
     with pytest.raises(WeightsError, match="made with another config"):
         load_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 2, CPU))
 
@@ -378,41 +351,25 @@ def test_two_new_states_of_one_seed_are_equal_and_of_two_seeds_differ():
     assert not torch.equal(first["input.weight"], other["input.weight"])
 
 
-def two_updates(**train_settings):
-    """Both networks after two updates with penalties, as lists of weights, and what the last update said."""
-    config = tiny(**{"total_kclips": 0.016, "r2_gamma": 0.1, "penalty_interval": 1} | train_settings)
-    state = new_state(config, 2, CPU)
-    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
-    *_, last = train(state, clips, config)
-    return [
-        weight.detach().clone() for weight in (*state.generator.parameters(), *state.discriminator.parameters())
-    ], last
-
-
-def largest_difference(first, second):
-    return max((a - b).abs().max().item() for a, b in zip(first, second, strict=True))
-
-
-WITH_DOUBLE_WEIGHTS = {
+MEMORY_SAVERS = {
     "a batch in four parts": {"accumulate": 4},
     "activations computed twice": {"checkpoint_activations": True},
 }
 
 
 @pytest.mark.parametrize("penalty", ["exact", "finite_difference"])
-@pytest.mark.parametrize("name", WITH_DOUBLE_WEIGHTS)
+@pytest.mark.parametrize("name", MEMORY_SAVERS)
 def test_what_saves_memory_makes_the_same_update(name, penalty):
-    usual, said = two_updates(penalty=penalty)
-    other, said_too = two_updates(penalty=penalty, **WITH_DOUBLE_WEIGHTS[name])
+    usual, said = two_updates(with_penalties(penalty=penalty))
+    other, said_too = two_updates(with_penalties(penalty=penalty, **MEMORY_SAVERS[name]))
     # Adam's first steps are the signs of gradients, so a rounding error counts fully where a gradient is nearly zero.
-    differences = torch.cat([(a - b).abs().flatten() for a, b in zip(usual, other, strict=True)])
-    assert differences.quantile(0.99) < 1e-5
+    assert (weights_of(usual) - weights_of(other)).abs().quantile(0.99) < 1e-5
     assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
     assert said_too["r1"] == pytest.approx(said["r1"], rel=1e-3)
 
 
 def test_every_setting_of_the_game_changes_the_update():
-    usual, _ = two_updates()
+    usual, _ = two_updates(with_penalties())
     for settings in (
         {"penalty": "finite_difference"},
         {"lipschitz_lambda": 10.0},
@@ -421,14 +378,15 @@ def test_every_setting_of_the_game_changes_the_update():
         {"generator_lr": {0: 1e-4, 0.016: 1e-3}},
         {"r1_gamma": 3.0},
     ):
-        assert largest_difference(usual, two_updates(**settings)[0]) > 1e-6, settings
+        other, _ = two_updates(with_penalties(**settings))
+        assert (weights_of(usual) - weights_of(other)).abs().max() > 1e-6, settings
 
 
 @pytest.mark.slow
 def test_a_compiled_run_is_the_same_but_for_rounding():
-    usual, said = two_updates()
-    compiled, said_too = two_updates(compile=True)
-    assert torch.cat([(a - b).abs().flatten() for a, b in zip(usual, compiled, strict=True)]).quantile(0.99) < 1e-5
+    usual, said = two_updates(with_penalties())
+    compiled, said_too = two_updates(with_penalties(compile=True))
+    assert (weights_of(usual) - weights_of(compiled)).abs().quantile(0.99) < 1e-5
     assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
 
 
@@ -468,7 +426,7 @@ def test_augmentation_adapts_to_how_well_real_clips_are_known():
 def test_the_adaptive_strength_is_part_of_the_checkpoint(tmp_path):
     state = new_state(tiny(), 2, CPU)
     state.augment_strength = torch.tensor(0.35)
-    save_checkpoint(tmp_path / "checkpoint.pt", state, manifest_hash="")
+    save_checkpoint(tmp_path / "checkpoint.pt", contents_of(state, manifest_hash=""))
     again = new_state(tiny(), 2, CPU)
     load_checkpoint(tmp_path / "checkpoint.pt", again)
     assert again.augment_strength == state.augment_strength

@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
 import torch
 from rich.console import Console
 from safetensors import SafetensorError
+from torch import nn
 
 from vidgan.config import Config
 from vidgan.config_files import config_to_yaml
-from vidgan.errors import TrainingError
+from vidgan.errors import RequestError, TrainingError
 from vidgan.files import writable_folder
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
-from vidgan.metrics.during_training import RunningEvaluation
+from vidgan.metrics.during_training import RunningEvaluation, is_better
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
 from vidgan.nn.levels import print_levels
 from vidgan.processor import set_up_processor
@@ -27,11 +29,12 @@ from vidgan.samples import draw_samples
 from vidgan.survey import FoundFootage
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.lock import locked
-from vidgan.training.log import EVALUATED, StatsLog
+from vidgan.training.log import EVALUATED, NoLog, StatsLog
 from vidgan.training.loop import train
 from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
-from vidgan.training.state import new_state
+from vidgan.training.processes import Processes
+from vidgan.training.state import TrainState, averaged_generator, contents_of, new_state
 from vidgan.training.trouble import write_diagnosis
 from vidgan.weights import LoadedGenerator, Provenance
 
@@ -75,30 +78,36 @@ def run_training(
     console: Console,
     max_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
+    processes: Processes | None = None,
 ) -> RunResult:
     """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
 
-    `clock` tells seconds; with `time.process_time` they are those that the processor worked for this training.
+    `clock` tells seconds; with `time.process_time` they are those that the processor worked for this training. Each of
+    several `processes` calls this alike, with a folder that all of them see; the first writes there.
 
     Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
     `RequestError` if its folder cannot be written or another process trains there, `WeightsError` if all of its
     checkpoints are damaged, `TrainingError` if its numbers stay infinite.
     """
+    processes = processes or Processes(device=torch.device("cuda" if torch.cuda.is_available() else "cpu"))
+    processes.check(config)
     run = writable_folder(run)
-    with locked(run):
-        return _Run(config, footage, run, console).train(max_seconds, clock)
+    with locked(run) if processes.first else nullcontext():
+        return _Run(config, footage, run, console, processes).train(max_seconds, clock)
 
 
 class _Run:
     """A run in a folder that nobody else uses."""
 
-    def __init__(self, config: Config, footage: PreparedFootage, path: Path, console: Console) -> None:
-        self.config, self.footage, self.console = config, footage, console
+    def __init__(
+        self, config: Config, footage: PreparedFootage, path: Path, console: Console, processes: Processes
+    ) -> None:
+        self.config, self.footage, self.console, self.processes = config, footage, console, processes
         self.folder = RunFolder(path, config)
-        self.folder.begin()
-        self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        set_up_processor()
+        if processes.first:
+            self.folder.begin()
+        set_up_processor(deterministic=config.train.deterministic)
         self.clips = ClipSampler(
             footage,
             num_frames=config.data.num_frames,
@@ -106,10 +115,10 @@ class _Run:
             seed=config.train.seed,
             stride_factors=config.augment.frame_strides or (1,),
         )
-        self.state = new_state(config, len(footage.class_names), self.device)
+        self.state = self._new_state()
         self._restore()
         self.newest_sheet = path / "samples"
-        self.evaluation = self._evaluation()
+        self.evaluation = self._evaluation() if processes.first else None
 
     @property
     def provenance(self) -> Provenance:
@@ -128,7 +137,7 @@ class _Run:
         settings, state, folder = self.config.train, self.state, self.folder
         total = settings.total_kclips * 1000
         began, began_at, waited, dropped = clock(), state.num_clips, 0.0, 0
-        log = StatsLog(folder.path, num_clips=state.num_clips)
+        log = self._log()
         try:
             with listening_for_stop() as stop, training_bar(self.console) as progress:
                 task = progress.add_task(
@@ -136,30 +145,34 @@ class _Run:
                 )
                 if not state.num_clips:
                     log.write(0, self._draw_sheets())
-                for statistics in train(state, self.clips, self.config):
+                for statistics in train(state, self.clips, self.config, self.processes):
                     dropped = dropped + 1 if statistics["dropped"] else 0
                     if dropped == settings.most_dropped:
                         began_at -= state.num_clips
                         self._go_back(statistics)
                         began_at += state.num_clips
                         log.close()
-                        log, dropped = StatsLog(folder.path, num_clips=state.num_clips), 0
+                        log, dropped = self._log(), 0
                         continue
                     seconds = clock() - began
                     statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
                     left = (total - state.num_clips) / statistics["clips_per_second"]
                     left = left if max_seconds is None else min(left, max_seconds - seconds)
                     out_of_time = max_seconds is not None and seconds >= max_seconds
-                    last = stop.made or out_of_time or state.num_clips >= total
-                    if folder.is_due(state.num_clips, settings.sample_kclips) or (last and not stop.made):
+                    stopped = self.processes.any(stop.made)
+                    last = self.processes.any(out_of_time) or stopped or state.num_clips >= total
+                    if folder.is_due(state.num_clips, settings.sample_kclips) or (last and not stopped):
                         statistics |= self._draw_sheets()
                     if folder.is_due(state.num_clips, self.config.evaluate.every_kclips):
-                        statistics |= self._evaluate()
-                        waited += statistics[f"{EVALUATED}seconds"]
+                        figures = self._evaluate()
+                        statistics |= figures
+                        waited += figures.get(f"{EVALUATED}seconds", 0.0)
                     log.write(state.num_clips, statistics)
-                    if last or any(
-                        folder.is_due(state.num_clips, every)
-                        for every in (settings.checkpoint_kclips, settings.keep_kclips)
+                    if (
+                        last
+                        or folder.is_due(state.num_clips, settings.checkpoint_kclips)
+                        or folder.is_due(state.num_clips, settings.keep_kclips)
+                        or state.best_num_clips == state.num_clips
                     ):
                         self._save()
                     progress.update(
@@ -179,8 +192,20 @@ class _Run:
             num_clips=state.num_clips,
         )
 
+    def _new_state(self) -> TrainState:
+        return new_state(self.config, len(self.footage.class_names), self.processes.device, self.processes)
+
+    def _log(self) -> StatsLog | NoLog:
+        return StatsLog(self.folder.path, num_clips=self.state.num_clips) if self.processes.first else NoLog()
+
     def _restore(self) -> None:
         """Go on from the newest checkpoint, if there is one."""
+        newest = self.folder.checkpoints.newest_num_clips
+        if not self.processes.same(newest):
+            raise RequestError(
+                f"{self.folder.path}: not all processes find the same checkpoints there (this one: up to "
+                f"{newest / 1000:.1f} kclips); --run needs a folder that all machines share"
+            )
         restored = self.folder.checkpoints.restore(self.state)
         if restored is None:
             return
@@ -192,18 +217,27 @@ class _Run:
         if restored.manifest_hash != self.footage.manifest_hash:
             self._warn("the footage has changed since this run began")
 
+    def _averaged(self) -> nn.Module:
+        return averaged_generator(self.state, self.config, len(self.footage.class_names))
+
     def _save(self) -> None:
+        contents, generator = contents_of(self.state, manifest_hash=self.footage.manifest_hash), self._averaged()
         try:
-            self.folder.save(self.state, self.provenance)
+            if self.processes.first:
+                self.folder.save(contents, generator, self.provenance)
         except (OSError, SafetensorError) as error:
             self._warn(
                 f"{self.folder.path}: cannot save at {self.state.num_clips / 1000:.1f} kclips ({error}); make room: "
                 "training goes on, and what was saved before is whole"
             )
+        self.processes.wait()
 
     def _draw_sheets(self) -> dict[str, float]:
+        generator = self._averaged()
+        if not self.processes.first:
+            return {}
         self.newest_sheet, statistics = draw_samples(
-            self.folder.path / "samples", self.state, self.clips, self.provenance
+            self.folder.path / "samples", generator, self.clips, self.provenance
         )
         return statistics
 
@@ -221,23 +255,22 @@ class _Run:
         return evaluation
 
     def _evaluate(self) -> dict[str, float]:
-        loaded = LoadedGenerator(self.state.generator_ema, self.provenance, weights_hash="", path=self.folder.path)
-        return {f"{EVALUATED}{name}": value for name, value in self.evaluation.figures(loaded).items()}
+        """Figures by name, in the first process; all of them learn whether they are the best."""
+        generator, figures, is_best = self._averaged(), {}, False
+        if self.evaluation is not None:
+            loaded = LoadedGenerator(generator, self.provenance, weights_hash="", path=self.folder.path)
+            figures = self.evaluation.figures(loaded)
+            is_best = is_better(self.config.evaluate.best_by, figures, self.state.best_figure)
+        if self.processes.any(is_best):
+            self.state.best_figure = figures.get(self.config.evaluate.best_by)
+            self.state.best_num_clips = self.state.num_clips
+        return {f"{EVALUATED}{name}": value for name, value in figures.items()}
 
     def _go_back(self, statistics: dict[str, float]) -> None:
         """To the newest checkpoint, with half the rates. Raises `TrainingError` if it went back often enough."""
         settings, state = self.config.train, self.state
-        last = state.num_clips - settings.batch_size
-        frames, labels = self.clips.batch(last, settings.batch_size)
         rollbacks = state.num_rollbacks + 1
-        diagnosis = write_diagnosis(
-            self.folder.path / "diagnosis",
-            num_clips=last,
-            reason=state.trouble,
-            statistics=statistics,
-            frames=frames.numpy(),
-            labels=labels.numpy(),
-        )
+        diagnosis = self._diagnosis(statistics)
         said = f"{settings.most_dropped} updates in a row were dropped ({state.trouble}); see {diagnosis}"
         if rollbacks > settings.most_rollbacks:
             raise TrainingError(
@@ -245,9 +278,24 @@ class _Run:
                 "train.generator_lr and train.discriminator_lr, or set train.precision=float32, in a new --run folder"
             )
         if self.folder.checkpoints.restore(state) is None:
-            vars(state).update(vars(new_state(self.config, len(self.footage.class_names), self.device)))
+            vars(state).update(vars(self._new_state()))
         state.num_rollbacks = rollbacks
         self._warn(f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
+
+    def _diagnosis(self, statistics: dict[str, float]) -> Path:
+        """What is known of the last update."""
+        folder, last = self.folder.path / "diagnosis", self.state.num_clips - self.config.train.batch_size
+        if not self.processes.first:
+            return folder
+        frames, labels = self.clips.batch(last, self.config.train.batch_size)
+        return write_diagnosis(
+            folder,
+            num_clips=last,
+            reason=self.state.trouble,
+            statistics=statistics,
+            frames=frames.numpy(),
+            labels=labels.numpy(),
+        )
 
     def _warn(self, words: str) -> None:
         """Something that does not end training, in one line."""

@@ -4,6 +4,7 @@ RUN/config.yaml               the settings, defaults included
 RUN/checkpoints/              everything that changes; training goes on from the newest
 RUN/generator.safetensors     the averaged generator, for `vidgan generate`
 RUN/generators/               earlier ones, if `train.keep_kclips` is set
+RUN/best.safetensors          the best so far, if `evaluate.best_by` is set
 RUN/samples/                  sheets of generated and of real clips
 RUN/stats.jsonl, tensorboard/ the curves
 RUN/diagnosis/                updates that were not finite
@@ -13,14 +14,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+from torch import nn
 
 from vidgan.config import Config
 from vidgan.config_files import config_to_yaml, load_config
 from vidgan.errors import ConfigError
 from vidgan.files import writable_folder, write_text
 from vidgan.training.checkpoints import Checkpoints
-from vidgan.training.state import TrainState
 from vidgan.weights import WEIGHTS_NAME, Provenance, save_generator
+
+BEST_NAME = "best.safetensors"
 
 # Settings that may differ when a run goes on.
 CHANGEABLE = {
@@ -32,6 +37,7 @@ CHANGEABLE = {
     "train.disk_budget_gb",
     "evaluate.every_kclips",
     "evaluate.num_clips",
+    "evaluate.best_by",
 }
 
 
@@ -54,6 +60,8 @@ class RunFolder:
                     f"{self.path}: this run was begun with other settings ({differences}); choose a new --run folder"
                 )
         write_text(path, config_to_yaml(self.config))
+        for left_over in self.path.rglob(".*.part*"):  # by a process that was killed while it wrote
+            left_over.unlink(missing_ok=True)
 
     @property
     def checkpoints(self) -> Checkpoints:
@@ -66,16 +74,19 @@ class RunFolder:
         """The newest generator."""
         return self.path / WEIGHTS_NAME
 
-    def save(self, state: TrainState, provenance: Provenance) -> None:
-        """A checkpoint, and the averaged generator; the latter under a name of its own, too, if it is to be kept.
+    def save(self, contents: dict[str, Any], generator: nn.Module, provenance: Provenance) -> None:
+        """A checkpoint of what `contents_of` a state returns, and the averaged generator.
 
-        Raises OSError or SafetensorError if the disk is full; what was saved before is whole then.
+        The latter under names of its own, too, if it is to be kept or is the best so far. Raises OSError or
+        SafetensorError if the disk is full; what was saved before is whole then.
         """
-        self.checkpoints.save(state, manifest_hash=provenance.manifest_hash)
-        save_generator(self.weights, state.generator_ema, provenance)
-        if self.is_due(state.num_clips, self.config.train.keep_kclips):
-            kept = writable_folder(self.path / "generators") / f"{state.num_clips:09d}_clips.safetensors"
-            save_generator(kept, state.generator_ema, provenance)
+        self.checkpoints.save(contents)
+        save_generator(self.weights, generator, provenance)
+        if self.is_due(provenance.num_clips, self.config.train.keep_kclips):
+            kept = writable_folder(self.path / "generators") / f"{provenance.num_clips:09d}_clips.safetensors"
+            save_generator(kept, generator, provenance)
+        if contents["best_num_clips"] == provenance.num_clips > 0:
+            save_generator(self.path / BEST_NAME, generator, provenance)
 
     def is_due(self, num_clips: int, every_kclips: float | None) -> bool:
         """Whether the last update crossed a multiple of `every_kclips`; never if that is None."""

@@ -41,6 +41,16 @@ class StatsLog:
         self._board.close()
 
 
+class NoLog:
+    """Of a process that is not the first."""
+
+    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
+        """Nothing: the first process has the same to say."""
+
+    def close(self) -> None:
+        """Nothing is open."""
+
+
 def curves_of_run(run: str | Path) -> dict[str, tuple[tuple[float, float], ...]]:
     """(kclips, value) of each figure that was evaluated during training, at two moments or more."""
     path = Path(run) / STATS_NAME
