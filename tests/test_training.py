@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import closing
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
@@ -20,8 +22,10 @@ from vidgan.config import EvaluateConfig
 from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
+from vidgan.metrics.during_training import is_better
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training.batches import Batches
 from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.draws import draw_update
 from vidgan.training.lock import locked
@@ -29,8 +33,10 @@ from vidgan.training.log import curves_of_run
 from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.memory import training_bytes
+from vidgan.training.processes import ALONE
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
+from vidgan.weights import load_generator
 
 CPU = torch.device("cpu")
 QUIET = Console(quiet=True)
@@ -479,3 +485,89 @@ def test_the_memory_estimate_grows_with_the_batch_and_the_weights():
     assert weights_alone > 0
     two_clips = estimate(batch_size=4) - estimate(batch_size=2)
     assert estimate(batch_size=16) - estimate(batch_size=8) == pytest.approx(4 * two_clips, rel=0.01)
+
+
+def test_the_checkpoint_with_the_best_figure_stays_and_its_generator_is_kept_beside(tmp_path, monkeypatch):
+    figures = iter([3.0, 1.0, 2.0, 5.0])
+    monkeypatch.setattr(
+        "vidgan.metrics.during_training.RunningEvaluation.figures",
+        lambda self, loaded: {"frame_frechet": next(figures), "seconds": 0.0},
+    )
+    config = tiny(checkpoint_kclips=0.008, keep_checkpoints=1)
+    config = config.model_copy(
+        update={"evaluate": EvaluateConfig(every_kclips=0.016, num_clips=8, best_by="frame_frechet")}
+    )
+    run_training(config, two_classes(), tmp_path, console=QUIET)
+    names = [path.name for path in Checkpoints(tmp_path / "checkpoints", keep=1).paths()]
+    assert names == ["000000032_clips.pt", "000000064_clips.pt"]
+    assert load_generator(tmp_path / "best.safetensors").provenance.num_clips == 32
+    state = new_state(config, 2, CPU)
+    load_checkpoint(newest(tmp_path), state)
+    assert (state.best_figure, state.best_num_clips) == (1.0, 32)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "best", "better"),
+    [
+        ("fvd", 10.0, None, True),
+        ("fvd", 10.0, 11.0, True),
+        ("fvd", 12.0, 11.0, False),
+        ("coverage", 0.4, 0.3, True),
+        ("coverage", 0.2, 0.3, False),
+        ("density", None, 0.3, False),
+    ],
+)
+def test_a_distance_is_better_when_smaller_and_coverage_when_larger(figure, value, best, better):
+    assert is_better(figure, {} if value is None else {figure: value}, best) == better
+
+
+def test_what_is_kept_as_best_must_be_measured():
+    with pytest.raises(ConfigError, match=r"best_by: nothing is measured during training; set evaluate\.every_kclips"):
+        build_config({"evaluate": {"best_by": "fvd"}})
+
+
+def test_clips_made_ahead_are_those_that_would_be_made_when_asked_for():
+    config, clips = tiny(), ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    generator = new_state(config, 2, CPU).generator
+    with closing(Batches(clips, config, generator, CPU, ALONE)) as ahead:
+        for num_clips in (0, 8, 16, 400, 408, 0):  # forwards, a jump, and back again
+            with closing(Batches(clips, config, generator, CPU, ALONE)) as fresh:
+                (part,), (other,) = ahead.parts(num_clips), fresh.parts(num_clips)
+            assert torch.equal(part.real, other.real)
+            assert torch.equal(part.draws.z, other.draws.z)
+            assert torch.equal(part.labels, clips.batch(num_clips, 8)[1])
+
+
+def test_the_share_of_time_spent_waiting_for_clips_is_logged_and_grows_with_slow_footage(tmp_path):
+    class Slow(SameClip):
+        def batch(self, first, count):
+            time.sleep(0.25)
+            return super().batch(first, count)
+
+    config, shares = tiny(), {}
+    for kind in (SameClip, Slow):
+        said = list(train(new_state(config, 1, CPU), kind(100, config), config))[1:]
+        shares[kind] = sum(statistics["waiting"] for statistics in said) / len(said)
+    assert 0 <= shares[SameClip] < shares[Slow] < 1
+    assert shares[Slow] > 0.3
+    run_training(config, two_classes(), tmp_path, console=QUIET)
+    assert "waiting" in json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_run(tmp_path):
+    run_training(tiny(total_kclips=0.032), two_classes(), tmp_path, console=QUIET)
+    left_over = tmp_path / "checkpoints" / ".000000040_clips.4711.part.pt"
+    left_over.write_bytes(b"half of it")
+    run_training(tiny(), two_classes(), tmp_path, console=QUIET)
+    assert not left_over.exists()
+
+
+def test_a_deterministic_run_refuses_what_may_differ_and_trains_every_family(tmp_path):
+    try:
+        for family in ("conv3d", "recurrent", "dcgan3d", "dense"):
+            config = tiny(deterministic=True, total_kclips=0.016)
+            config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
+            assert run_training(config, two_classes(), tmp_path / family, console=QUIET).finished
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)
