@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from torch import nn
 
 from vidgan.config import Config
 from vidgan.config_files import config_to_yaml
-from vidgan.errors import RequestError, TrainingError
+from vidgan.errors import MediaError, RequestError, TrainingError
 from vidgan.files import writable_folder
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
@@ -106,7 +106,10 @@ class _Run:
         self.config, self.footage, self.console, self.processes = config, footage, console, processes
         self.folder = RunFolder(path, config)
         if processes.first:
-            self.folder.begin()
+            try:
+                self.folder.begin()
+            except OSError as error:
+                raise RequestError(f"{path}: cannot write there ({error.strerror}); make room") from None
         set_up_processor(deterministic=config.train.deterministic)
         self.clips = ClipSampler(
             footage,
@@ -118,6 +121,7 @@ class _Run:
         self.state = self._new_state()
         self._restore()
         self.newest_sheet = path / "samples"
+        self._failing: set[str] = set()
         self.evaluation = self._evaluation() if processes.first else None
 
     @property
@@ -144,7 +148,7 @@ class _Run:
                     "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
                 )
                 if not state.num_clips:
-                    log.write(0, self._draw_sheets())
+                    self._write(log, self._draw_sheets())
                 for statistics in train(state, self.clips, self.config, self.processes):
                     dropped = dropped + 1 if statistics["dropped"] else 0
                     if dropped == settings.most_dropped:
@@ -167,7 +171,7 @@ class _Run:
                         figures = self._evaluate()
                         statistics |= figures
                         waited += figures.get(f"{EVALUATED}seconds", 0.0)
-                    log.write(state.num_clips, statistics)
+                    self._write(log, statistics)
                     if (
                         last
                         or folder.is_due(state.num_clips, settings.checkpoint_kclips)
@@ -222,24 +226,25 @@ class _Run:
 
     def _save(self) -> None:
         contents, generator = contents_of(self.state, manifest_hash=self.footage.manifest_hash), self._averaged()
-        try:
-            if self.processes.first:
+        if self.processes.first:
+            with self._full_disk_survived("save"):
                 self.folder.save(contents, generator, self.provenance)
-        except (OSError, SafetensorError) as error:
-            self._warn(
-                f"{self.folder.path}: cannot save at {self.state.num_clips / 1000:.1f} kclips ({error}); make room: "
-                "training goes on, and what was saved before is whole"
-            )
         self.processes.wait()
 
     def _draw_sheets(self) -> dict[str, float]:
         generator = self._averaged()
         if not self.processes.first:
             return {}
-        self.newest_sheet, statistics = draw_samples(
-            self.folder.path / "samples", generator, self.clips, self.provenance
-        )
+        statistics: dict[str, float] = {}
+        with self._full_disk_survived("write sheets"):
+            self.newest_sheet, statistics = draw_samples(
+                self.folder.path / "samples", generator, self.clips, self.provenance
+            )
         return statistics
+
+    def _write(self, log: StatsLog | NoLog, statistics: dict[str, float]) -> None:
+        with self._full_disk_survived("log"):
+            log.write(self.state.num_clips, statistics)
 
     def _evaluation(self) -> RunningEvaluation | None:
         every = self.config.evaluate.every_kclips
@@ -259,7 +264,8 @@ class _Run:
         generator, figures, is_best = self._averaged(), {}, False
         if self.evaluation is not None:
             loaded = LoadedGenerator(generator, self.provenance, weights_hash="", path=self.folder.path)
-            figures = self.evaluation.figures(loaded)
+            with self._full_disk_survived("evaluate"):
+                figures = self.evaluation.figures(loaded)
             is_best = is_better(self.config.evaluate.best_by, figures, self.state.best_figure)
         if self.processes.any(is_best):
             self.state.best_figure = figures.get(self.config.evaluate.best_by)
@@ -288,14 +294,31 @@ class _Run:
         if not self.processes.first:
             return folder
         frames, labels = self.clips.batch(last, self.config.train.batch_size)
-        return write_diagnosis(
-            folder,
-            num_clips=last,
-            reason=self.state.trouble,
-            statistics=statistics,
-            frames=frames.numpy(),
-            labels=labels.numpy(),
-        )
+        with self._full_disk_survived("write a diagnosis"):
+            folder = write_diagnosis(
+                folder,
+                num_clips=last,
+                reason=self.state.trouble,
+                statistics=statistics,
+                frames=frames.numpy(),
+                labels=labels.numpy(),
+            )
+        return folder
+
+    @contextmanager
+    def _full_disk_survived(self, what: str) -> Iterator[None]:
+        """What cannot be written is said once in a row, and does not end training."""
+        try:
+            yield
+        except (OSError, MediaError, SafetensorError) as error:
+            if what not in self._failing:
+                self._warn(
+                    f"{self.folder.path}: cannot {what} at {self.state.num_clips / 1000:.1f} kclips ({error}); "
+                    "make room: training goes on, and what was saved before is whole"
+                )
+            self._failing.add(what)
+        else:
+            self._failing.discard(what)
 
     def _warn(self, words: str) -> None:
         """Something that does not end training, in one line."""

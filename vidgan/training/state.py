@@ -6,6 +6,7 @@ Every random draw of an update is a pure function of (seed, num_clips), so no ra
 from __future__ import annotations
 
 import copy
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -122,8 +123,9 @@ def save_checkpoint(path: str | Path, contents: dict[str, Any]) -> None:
     with written_beside(path) as beside:
         try:
             torch.save(contents, beside)
-        except RuntimeError as error:  # how torch says that the disk is full
-            raise OSError(str(error).splitlines()[0]) from None
+        except RuntimeError:  # how torch says that the disk is full, among other things
+            free = shutil.disk_usage(beside.parent).free
+            raise OSError(f"the checkpoint was not written whole; {free / 1e6:.1f} MB are free") from None
 
 
 def load_checkpoint(path: str | Path, state: TrainState) -> str:
