@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -25,9 +26,10 @@ from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
 from vidgan.samples import draw_samples
 from vidgan.survey import FoundFootage
+from vidgan.training.advice import Verdict, verdict_of
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.lock import locked
-from vidgan.training.log import EVALUATED, StatsLog
+from vidgan.training.log import EVALUATED, StatsLog, note_warning
 from vidgan.training.loop import train
 from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
@@ -106,7 +108,7 @@ class _Run:
             seed=config.train.seed,
             stride_factors=config.augment.frame_strides or (1,),
         )
-        self.state = new_state(config, len(footage.class_names), self.device)
+        self.state, self.said = new_state(config, len(footage.class_names), self.device), "healthy"
         self._restore()
         self.newest_sheet = path / "samples"
         self.evaluation = self._evaluation()
@@ -138,9 +140,12 @@ class _Run:
                     log.write(0, self._draw_sheets())
                 for statistics in train(state, self.clips, self.config):
                     dropped = dropped + 1 if statistics["dropped"] else 0
-                    if dropped == settings.most_dropped:
+                    verdict = self._verdict()
+                    collapsed = verdict.state == "collapsed" and settings.on_collapse != "warn"
+                    if dropped == settings.most_dropped or collapsed:
+                        log.write(state.num_clips, statistics, verdict)
                         began_at -= state.num_clips
-                        self._go_back(statistics)
+                        self._go_back(statistics, verdict if collapsed else None)
                         began_at += state.num_clips
                         log.close()
                         log, dropped = StatsLog(folder.path, num_clips=state.num_clips), 0
@@ -156,7 +161,7 @@ class _Run:
                     if folder.is_due(state.num_clips, self.config.evaluate.every_kclips):
                         statistics |= self._evaluate()
                         waited += statistics[f"{EVALUATED}seconds"]
-                    log.write(state.num_clips, statistics)
+                    log.write(state.num_clips, statistics, verdict)
                     if last or any(
                         folder.is_due(state.num_clips, every)
                         for every in (settings.checkpoint_kclips, settings.keep_kclips)
@@ -166,7 +171,7 @@ class _Run:
                         task,
                         completed=state.num_clips / 1000,
                         left=hours_minutes_seconds(max(left, 0)),
-                        words=_in_words(statistics),
+                        words=_in_words(statistics, verdict),
                     )
                     if last:
                         break
@@ -224,8 +229,19 @@ class _Run:
         loaded = LoadedGenerator(self.state.generator_ema, self.provenance, weights_hash="", path=self.folder.path)
         return {f"{EVALUATED}{name}": value for name, value in self.evaluation.figures(loaded).items()}
 
-    def _go_back(self, statistics: dict[str, float]) -> None:
-        """To the newest checkpoint, with half the rates. Raises `TrainingError` if it went back often enough."""
+    def _verdict(self) -> Verdict:
+        """Whether the game has collapsed; said when it changes."""
+        verdict = verdict_of(self.state.watch, self.config, self.state.num_clips, self.footage.class_names)
+        if verdict.in_short != self.said:
+            self.said = verdict.in_short
+            self._warn(f"{self.state.num_clips / 1000:.1f} kclips: {verdict}")
+        return verdict
+
+    def _go_back(self, statistics: dict[str, float], collapse: Verdict | None) -> None:
+        """To the newest checkpoint, or to the newest from before a collapse, with half the rates.
+
+        Raises `TrainingError` if it went back often enough, or is to stop where the game has collapsed.
+        """
         settings, state = self.config.train, self.state
         last = state.num_clips - settings.batch_size
         frames, labels = self.clips.batch(last, settings.batch_size)
@@ -233,31 +249,43 @@ class _Run:
         diagnosis = write_diagnosis(
             self.folder.path / "diagnosis",
             num_clips=last,
-            reason=state.trouble,
+            reason=str(collapse or state.trouble),
             statistics=statistics,
             frames=frames.numpy(),
             labels=labels.numpy(),
         )
         said = f"{settings.most_dropped} updates in a row were dropped ({state.trouble}); see {diagnosis}"
+        help = "lower train.generator_lr and train.discriminator_lr, or set train.precision=float32"
+        before = inf
+        if collapse is not None:
+            said, help = f"{collapse.in_short}, {collapse.reason}; see {diagnosis}", collapse.advice
+            before = state.watch.healthy_at
+            if settings.on_collapse == "stop":
+                raise TrainingError(
+                    f"{self.folder.path}: stopped at {state.num_clips / 1000:.1f} kclips: {said}; {help}, in a new "
+                    "--run folder"
+                )
         if rollbacks > settings.most_rollbacks:
             raise TrainingError(
-                f"{self.folder.path}: {said}; it went back {settings.most_rollbacks} times already: lower "
-                "train.generator_lr and train.discriminator_lr, or set train.precision=float32, in a new --run folder"
+                f"{self.folder.path}: {said}; it went back {settings.most_rollbacks} times already: {help}, in a new "
+                "--run folder"
             )
-        if self.folder.checkpoints.restore(state) is None:
+        if self.folder.checkpoints.restore(state, at_most=before) is None:
             vars(state).update(vars(new_state(self.config, len(self.footage.class_names), self.device)))
+        self.folder.checkpoints.remove_after(state.num_clips)
         state.num_rollbacks = rollbacks
         self._warn(f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
 
     def _warn(self, words: str) -> None:
         """Something that does not end training, in one line."""
         self.console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        note_warning(self.folder.path, self.state.num_clips, words)
 
 
-def _in_words(statistics: dict[str, float]) -> str:
+def _in_words(statistics: dict[str, float], verdict: Verdict) -> str:
     losses = (
         "DROPPED, not finite"
         if statistics["dropped"]
         else f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
     )
-    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}"
+    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}  {verdict.in_short}"

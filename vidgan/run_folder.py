@@ -6,7 +6,8 @@ RUN/generator.safetensors     the averaged generator, for `vidgan generate`
 RUN/generators/               earlier ones, if `train.keep_kclips` is set
 RUN/samples/                  sheets of generated and of real clips
 RUN/stats.jsonl, tensorboard/ the curves
-RUN/diagnosis/                updates that were not finite
+RUN/warnings.jsonl            what was said that did not end training, line by line
+RUN/diagnosis/                updates that were not finite, and collapses
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ CHANGEABLE = {
     "train.keep_checkpoints",
     "train.keep_kclips",
     "train.disk_budget_gb",
+    "train.on_collapse",
     "evaluate.every_kclips",
     "evaluate.num_clips",
 }

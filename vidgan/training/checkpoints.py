@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 from vidgan.errors import WeightsError
@@ -37,7 +38,7 @@ class Checkpoints:
     every_kclips: float | None = None
     """Thousands of clips of which the first checkpoint after each multiple is kept, too."""
     budget_gb: float | None = None
-    """Size above which the oldest go, those kept for good as well; never the newest."""
+    """Size above which the oldest go, those kept for good as well; never the newest, nor the newest healthy one."""
 
     def paths(self) -> list[Path]:
         """Oldest first."""
@@ -48,17 +49,17 @@ class Checkpoints:
         """Write one, and only then remove those that need not be kept. Raises OSError if the disk is full."""
         path = writable_folder(self.folder) / f"{state.num_clips:09d}{SUFFIX}"
         save_checkpoint(path, state, manifest_hash=manifest_hash)
-        for old in self._not_kept():
+        for old in self._not_kept(state.watch.healthy_at):
             old.unlink(missing_ok=True)
         return path
 
-    def restore(self, state: TrainState) -> Restored | None:
-        """Fill `state` from the newest whole checkpoint; None if the run has none.
+    def restore(self, state: TrainState, *, at_most: float = inf) -> Restored | None:
+        """Fill `state` from the newest whole checkpoint, made after `at_most` clips; None if the run has none.
 
         Raises `WeightsError` if all of them are damaged, or if they were made with another config.
         """
         damaged: list[str] = []
-        for path in reversed(self.paths()):
+        for path in reversed([path for path in self.paths() if _num_clips(path) <= at_most]):
             try:
                 return Restored(path, load_checkpoint(path, state), tuple(damaged))
             except DamagedCheckpoint as error:
@@ -67,13 +68,21 @@ class Checkpoints:
             raise WeightsError(f"{'; '.join(damaged)}: no checkpoint is whole; train into a new --run folder")
         return None
 
-    def _not_kept(self) -> Iterator[Path]:
+    def remove_after(self, num_clips: int) -> None:
+        """Those that training which went back has no use for."""
+        for path in self.paths():
+            if _num_clips(path) > num_clips:
+                path.unlink(missing_ok=True)
+
+    def _not_kept(self, healthy_at: int) -> Iterator[Path]:
+        """All but the newest, those kept for good, and the newest from when the game was healthy."""
         paths = self.paths()
+        healthy = [path for path in paths if _num_clips(path) <= healthy_at][-1:]
         newest, older = paths[-self.keep :], paths[: -self.keep]
         for_good, last_multiple = [], 0
         for path in older:
             multiple = 0 if self.every_kclips is None else int(_num_clips(path) // (self.every_kclips * 1000))
-            if multiple > last_multiple:
+            if multiple > last_multiple or path in healthy:
                 for_good.append(path)
                 last_multiple = multiple
             else:
@@ -82,7 +91,7 @@ class Checkpoints:
             kept = [*for_good, *newest]
             size = sum(path.stat().st_size for path in kept)
             for path in kept[:-1]:
-                if size > self.budget_gb * 1e9:
+                if size > self.budget_gb * 1e9 and path not in healthy:
                     size -= path.stat().st_size
                     yield path
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
 from math import isfinite
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
 
 from vidgan.files import write_text
+from vidgan.training.advice import Verdict
+from vidgan.training.collapse import STATES, WATCHED
 
 STATS_NAME = "stats.jsonl"
+
+WARNINGS_NAME = "warnings.jsonl"
+
+# Before the first update.
+UNKNOWN = Verdict("")
 
 # What an evaluation during training measures is logged under names that begin so.
 EVALUATED = "evaluate/"
@@ -25,13 +35,24 @@ class StatsLog:
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
         self._file = self._path.open("a", encoding="utf-8")
+        self._said = UNKNOWN
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
 
-    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
-        """One line and one point on each curve, at this many clips; values that are not finite are left out."""
+    def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
+        """One line and one point on each curve, at this many clips; values that are not finite are left out.
+
+        Of a verdict, its state is on every line, and the rest where it is new.
+        """
         statistics = {name: value for name, value in statistics.items() if isfinite(value)}
-        self._file.write(json.dumps({"num_clips": num_clips, **statistics}) + "\n")
+        words = {"state": verdict.state} if verdict.state else {}
+        if (verdict.state, verdict.cause) != (self._said.state, self._said.cause):
+            self._said = verdict
+            words = {name: value for name, value in asdict(verdict).items() if value}
+            self._board.add_text("watch", str(verdict), num_clips)
+        self._file.write(json.dumps({"num_clips": num_clips, **statistics, **words}) + "\n")
         self._file.flush()
+        if verdict.state:
+            self._board.add_scalar(f"{WATCHED}state", STATES.index(verdict.state), num_clips)
         for name, value in statistics.items():
             self._board.add_scalar(name, value, num_clips)
 
@@ -39,6 +60,13 @@ class StatsLog:
         """Write out what is buffered."""
         self._file.close()
         self._board.close()
+
+
+def note_warning(folder: Path, num_clips: int, words: str) -> None:
+    """Keep what was said to whoever looks at the terminal, with the time; on a full disk it was said there alone."""
+    said = {"time": datetime.now().isoformat(" ", "seconds"), "num_clips": num_clips, "words": words}
+    with suppress(OSError), (folder / WARNINGS_NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(said) + "\n")
 
 
 def curves_of_run(run: str | Path) -> dict[str, tuple[tuple[float, float], ...]]:

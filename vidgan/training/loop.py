@@ -28,6 +28,7 @@ from vidgan.training.losses import (
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
 from vidgan.training.trouble import not_finite
+from vidgan.training.vitals import knowledge
 
 # The moving average forgets the first, worst generators sooner: its half-life is at most this share of
 # the clips seen (StyleGAN2's ramp-up, Karras et al. 2020, twice as slow for runs this short).
@@ -56,9 +57,10 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
     """Update both networks until `train.total_kclips`; yields the statistics of each update.
 
     Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly.
-    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2, lipschitz on updates that compute
-    them, augment_strength if it adapts; dropped, 1 where a gradient was not finite: then no weight has changed since,
-    and `state.trouble` says which.
+    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, accuracy, relative_loss if the loss has one, and
+    r1, r2, lipschitz and watch/... on updates that compute them, augment_strength if it adapts; dropped, 1 where a
+    gradient was not finite: then no weight has changed since, and `state.trouble` says which. `state.watch` says
+    whether the game has collapsed.
     """
     settings = config.train
     if settings.compile:
@@ -77,7 +79,8 @@ def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str,
             update_ema(state, config)
         statistics["dropped"] = torch.tensor(float(bool(state.trouble)))
         state.num_clips += settings.batch_size
-        yield {name: float(value) for name, value in statistics.items()}
+        found = {name: float(value) for name, value in statistics.items()}
+        yield state.watch.observe(found, state, config)
 
 
 def cut_batch(frames: Tensor, labels: Tensor, draws: Draws, config: Config, device: torch.device) -> list[Part]:
@@ -113,6 +116,8 @@ def update_discriminator(
             fake = generate(state.generator, part, config)
         loss, statistics = discriminator_loss(state, part, fake.detach(), config)
         (loss / len(parts)).backward()
+        if state.watch.is_due(state.num_clips, config):
+            statistics |= state.watch.distances(part.real, fake, part.labels)
         sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
         if whole:
             fakes.append(fake)
@@ -140,8 +145,11 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
     logits = {}
     for name, video in (("r1", real), ("r2", fake)):
         logits[name] = logits_of(video.requires_grad_(twice and name in gammas))
-    loss = sum_of_networks(objective_of(settings.loss).discriminator(logits["r1"], logits["r2"])).mean()
+    objective = objective_of(settings.loss)
+    losses = objective.discriminator(logits["r1"], logits["r2"])
+    loss = sum_of_networks(losses).mean()
     statistics = {"loss_discriminator": loss, "logit_real": logits["r1"].mean(), "logit_fake": logits["r2"].mean()}
+    statistics |= knowledge(objective, losses, logits["r1"], logits["r2"])
     if config.augment.adapt_to is not None:
         statistics["sign_real"] = logits["r1"].sign().mean()
     if gammas and not twice:

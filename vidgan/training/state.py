@@ -17,9 +17,10 @@ from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.training.collapse import Watch
 from vidgan.training.losses import objective_of
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 
 class DamagedCheckpoint(WeightsError):
@@ -36,6 +37,8 @@ class TrainState:
     generator_ema: nn.Module
     generator_optimizer: torch.optim.Adam
     discriminator_optimizer: torch.optim.Adam
+    watch: Watch
+    """Whether the game has collapsed."""
     num_clips: int = 0
     """Real clips shown to the discriminator so far."""
     augment_strength: Tensor = field(default_factory=lambda: torch.zeros(()))
@@ -68,10 +71,11 @@ def new_state(config: Config, num_classes: int, device: torch.device) -> TrainSt
         generator_ema=copy.deepcopy(generator).eval().requires_grad_(False),
         generator_optimizer=torch.optim.Adam(generator.parameters()),
         discriminator_optimizer=torch.optim.Adam(discriminator.parameters()),
+        watch=Watch(num_classes),
     )
 
 
-_STATEFUL = ("generator", "discriminator", "generator_ema", "generator_optimizer", "discriminator_optimizer")
+_STATEFUL = ("generator", "discriminator", "generator_ema", "generator_optimizer", "discriminator_optimizer", "watch")
 
 
 def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) -> None:
