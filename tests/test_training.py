@@ -166,7 +166,7 @@ def test_a_run_leaves_config_checkpoint_weights_sheets_and_curves(tmp_path):
     assert load_config(tmp_path / "config.yaml") == tiny()
     assert {path.name for path in tmp_path.iterdir()} == {
         ".lock",
-        ".owner.json",
+        "status.html",
         "config.yaml",
         "checkpoints",
         "generator.safetensors",

@@ -25,6 +25,7 @@ from vidgan.processor import set_up_processor
 from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
 from vidgan.samples import draw_samples
+from vidgan.status import write_page
 from vidgan.survey import FoundFootage
 from vidgan.training.advice import Verdict, verdict_of
 from vidgan.training.interrupt import listening_for_stop
@@ -138,9 +139,10 @@ class _Run:
                 )
                 if not state.num_clips:
                     log.write(0, self._draw_sheets())
+                write_page(folder.path)
                 for statistics in train(state, self.clips, self.config):
                     dropped = dropped + 1 if statistics["dropped"] else 0
-                    verdict = self._verdict()
+                    before, verdict = self.said, self._verdict()
                     collapsed = verdict.state == "collapsed" and settings.on_collapse != "warn"
                     if dropped == settings.most_dropped or collapsed:
                         log.write(state.num_clips, statistics, verdict)
@@ -156,12 +158,15 @@ class _Run:
                     left = left if max_seconds is None else min(left, max_seconds - seconds)
                     out_of_time = max_seconds is not None and seconds >= max_seconds
                     last = stop.made or out_of_time or state.num_clips >= total
-                    if folder.is_due(state.num_clips, settings.sample_kclips) or (last and not stop.made):
+                    due = folder.is_due(state.num_clips, settings.sample_kclips)
+                    if due or (last and not stop.made):
                         statistics |= self._draw_sheets()
                     if folder.is_due(state.num_clips, self.config.evaluate.every_kclips):
                         statistics |= self._evaluate()
                         waited += statistics[f"{EVALUATED}seconds"]
                     log.write(state.num_clips, statistics, verdict)
+                    if due or verdict.in_short != before:
+                        write_page(folder.path)
                     if last or any(
                         folder.is_due(state.num_clips, every)
                         for every in (settings.checkpoint_kclips, settings.keep_kclips)
@@ -177,6 +182,7 @@ class _Run:
                         break
         finally:
             log.close()
+            write_page(folder.path, ended=True)
         return RunResult(
             finished=state.num_clips >= total,
             weights=folder.weights,
@@ -288,4 +294,4 @@ def _in_words(statistics: dict[str, float], verdict: Verdict) -> str:
         if statistics["dropped"]
         else f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
     )
-    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}  {verdict.in_short}"
+    return f"{statistics['clips_per_second']:.1f} clips/s  {verdict.state}  {losses}"

@@ -6,6 +6,7 @@ RUN/generator.safetensors     the averaged generator, for `vidgan generate`
 RUN/generators/               earlier ones, if `train.keep_kclips` is set
 RUN/samples/                  sheets of generated and of real clips
 RUN/stats.jsonl, tensorboard/ the curves
+RUN/status.html               all of it at a glance; see `vidgan.status`
 RUN/warnings.jsonl            what was said that did not end training, line by line
 RUN/diagnosis/                updates that were not finite, and collapses
 """
@@ -22,6 +23,8 @@ from vidgan.files import writable_folder, write_text
 from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.state import TrainState
 from vidgan.weights import WEIGHTS_NAME, Provenance, save_generator
+
+CONFIG_NAME, PAGE_NAME = "config.yaml", "status.html"
 
 # Settings that may differ when a run goes on.
 CHANGEABLE = {
@@ -46,7 +49,7 @@ class RunFolder:
 
     def begin(self) -> None:
         """Write the config of a new run; in an old one, raise `ConfigError` if it differs where it must not."""
-        path = self.path / "config.yaml"
+        path = self.path / CONFIG_NAME
         if path.exists():
             before, now = _flat(load_config(path)), _flat(self.config)
             changed = [name for name in now if name not in CHANGEABLE and before[name] != now[name]]

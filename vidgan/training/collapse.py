@@ -164,8 +164,14 @@ class Watch:
         varied = [labels for labels, variety in varieties.items() if variety > VARIETY_LIMITS[0]]
         self.varied += [labels for labels in varied if labels not in self.varied]
         if self.updates >= FIRST_VERDICT:
-            self.sign = max(self._signs(figures, config), key=lambda sign: sign.severity, default=None)
+            self.sign = self._worst(list(self._signs(figures, config)))
         return {f"{WATCHED}{name}": value for name, value in figures.items() if isfinite(value)}
+
+    def _worst(self, signs: list[Sign]) -> Sign | None:
+        """Of equally bad ones that which was there before, else the first."""
+        worst = max((sign.severity for sign in signs), default=0)
+        signs = [sign for sign in signs if sign.severity == worst]
+        return self.sign if self.sign in signs else next(iter(signs), None)
 
     def _see(self, figures: dict[str, float], *, updates: int) -> None:
         """One observation of each figure, so many updates after the last."""
@@ -196,7 +202,7 @@ class Watch:
         return {labels: self._distance("fake", labels) / real for labels, real in distances.items() if real > ONE_CLIP}
 
     def _signs(self, figures: dict[str, float], config: Config) -> Iterator[Sign]:
-        """All that is wrong now; of equally bad ones the first counts."""
+        """All that is wrong now, the likeliest cause of the others first."""
         yield from self._sign("overshoot", figures["overshoot"], OVERSHOOT_LIMITS)
         yield from self._sign("gap", figures["gap"], gap_limits(config))
         groups, varieties = self._groups(), self._varieties()
