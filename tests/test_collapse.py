@@ -103,9 +103,8 @@ def test_a_sound_game_stays_healthy():
 
 @pytest.mark.parametrize("loss", OBJECTIVES)
 def test_a_sound_game_stays_healthy_under_every_loss_and_a_hundredfold_rate_is_a_collapse(early, loss):
-    penalty = {"lipschitz_lambda": 10.0} if loss == "wasserstein" else {}
-    assert play(game(60, loss=loss, **penalty))[1].state == "healthy"
-    assert play(game(60, loss=loss, discriminator_lr=0.05, **penalty))[1].state == "collapsed"
+    assert play(game(40, loss=loss))[1].state == "healthy"
+    assert play(game(40, loss=loss, discriminator_lr=0.05))[1].state == "collapsed"
 
 
 def test_a_discriminator_with_a_hundred_times_the_rate_is_a_collapse():
@@ -297,15 +296,15 @@ def test_a_change_of_state_is_one_line_and_is_on_record(early, tmp_path):
     said = Console(file=StringIO(), width=1000)
     config = game(40, discriminator_lr=0.05)
     assert run_training(config, footage(), tmp_path, console=said).finished
-    changes = [line for line in said.file.getvalue().splitlines() if "overshoots: its loss is" in line]
+    changes = [line for line in said.file.getvalue().splitlines() if "collapsed: " in line]
     assert len(changes) == 1
-    assert "collapsed: the discriminator overshoots" in changes[0]
+    assert "0.2 kclips: collapsed: the discriminator runs away: its logits of real and generated clips" in changes[0]
     assert "Try: lower train.discriminator_lr from 0.05" in changes[0]
     lines = [line for line in lines_of(tmp_path) if "state" in line]
     assert [line["state"] for line in lines][:19] == ["healthy"] * 19
     assert lines[-1]["state"] == "collapsed"
     (record,) = [line for line in lines if "advice" in line]
-    assert record["cause"] == "the discriminator overshoots"
+    assert record["cause"] == "the discriminator runs away"
     assert json.loads((tmp_path / "warnings.jsonl").read_text().splitlines()[-1])["words"] in changes[0]
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
