@@ -35,8 +35,10 @@ ALLOWED = {
     | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
     "samples": BASE | {"footage", "weights", "sampling", "training", "metrics", "review"},
     "run_folder": BASE | {"weights", "training"},
+    "status": BASE | {"training", "review", "progress", "run_folder"},
     "run": BASE
-    | {"nn", "footage", "weights", "training", "metrics", "progress", "processor", "run_folder", "samples", "survey"},
+    | {"nn", "footage", "weights", "training", "metrics", "progress", "processor"}
+    | {"run_folder", "samples", "status", "survey"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, judging, review, takes, training
+from vidgan.commands import footage, judging, review, status, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -15,6 +15,7 @@ COMMANDS = {
     "scan": footage.scan,
     "prepare": footage.prepare,
     "train": training.train,
+    "status": status.status,
     "generate": takes.generate,
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,

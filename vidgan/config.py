@@ -193,6 +193,9 @@ class TrainConfig(Section):
     """Updates in a row whose gradients are not finite, after which training goes back to the newest checkpoint."""
     most_rollbacks: int = Field(3, ge=0)
     """How often it goes back, with both rates halved each time, before it stops with a diagnosis."""
+    on_collapse: Literal["warn", "rollback", "stop"] = "warn"
+    """What to do when the game has collapsed: say so and go on; go back to the newest checkpoint from before, with both
+    rates halved, `most_rollbacks` times at most; or stop with a diagnosis. See `vidgan.training.collapse`."""
     checkpoint_activations: bool = False
     """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update."""
     compile: bool = False

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 
 import torch
@@ -23,13 +24,15 @@ from vidgan.metrics.during_training import RunningEvaluation, is_better
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
 from vidgan.nn.levels import print_levels
 from vidgan.processor import set_up_processor
-from vidgan.progress import hours_minutes_seconds, training_bar
+from vidgan.progress import Pace, hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
 from vidgan.samples import draw_samples
+from vidgan.status import write_page
 from vidgan.survey import FoundFootage
+from vidgan.training.advice import Verdict, verdict_of
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.lock import locked
-from vidgan.training.log import EVALUATED, NoLog, StatsLog
+from vidgan.training.log import EVALUATED, UNKNOWN, NoLog, StatsLog, note_warning
 from vidgan.training.loop import train
 from vidgan.training.losses import objective_of
 from vidgan.training.memory import training_bytes
@@ -121,7 +124,8 @@ class _Run:
         self.state = self._new_state()
         self._restore()
         self.newest_sheet = path / "samples"
-        self._failing: set[str] = set()
+        self.said, self._failing = "healthy", set[str]()
+        self.log: StatsLog | NoLog = NoLog()
         self.evaluation = self._evaluation() if processes.first else None
 
     @property
@@ -140,38 +144,38 @@ class _Run:
         """Update after update, with everything that is due between two."""
         settings, state, folder = self.config.train, self.state, self.folder
         total = settings.total_kclips * 1000
-        began, began_at, waited, dropped = clock(), state.num_clips, 0.0, 0
-        log = self._log()
+        pace, dropped = Pace(clock, state.num_clips, total, max_seconds), 0
+        self._open_log()
         try:
             with listening_for_stop() as stop, training_bar(self.console) as progress:
                 task = progress.add_task(
                     "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
                 )
                 if not state.num_clips:
-                    self._write(log, self._draw_sheets())
+                    self._write(self._draw_sheets(), UNKNOWN)
+                self._write_page()
                 for statistics in train(state, self.clips, self.config, self.processes):
                     dropped = dropped + 1 if statistics["dropped"] else 0
-                    if dropped == settings.most_dropped:
-                        began_at -= state.num_clips
-                        self._go_back(statistics)
-                        began_at += state.num_clips
-                        log.close()
-                        log, dropped = self._log(), 0
+                    before, verdict = self.said, self._verdict()
+                    collapsed = verdict.state == "collapsed" and settings.on_collapse != "warn"
+                    if dropped == settings.most_dropped or collapsed:
+                        self._write(statistics, verdict)
+                        pace.went_back(self._go_back(statistics, verdict if collapsed else None))
+                        self._open_log()
+                        dropped = 0
                         continue
-                    seconds = clock() - began
-                    statistics["clips_per_second"] = (state.num_clips - began_at) / (seconds - waited)
-                    left = (total - state.num_clips) / statistics["clips_per_second"]
-                    left = left if max_seconds is None else min(left, max_seconds - seconds)
-                    out_of_time = max_seconds is not None and seconds >= max_seconds
+                    statistics["clips_per_second"] = pace.clips_per_second(state.num_clips)
                     stopped = self.processes.any(stop.made)
-                    last = self.processes.any(out_of_time) or stopped or state.num_clips >= total
-                    if folder.is_due(state.num_clips, settings.sample_kclips) or (last and not stopped):
+                    last = self.processes.any(pace.out_of_time) or stopped or state.num_clips >= total
+                    sheets_due = folder.is_due(state.num_clips, settings.sample_kclips)
+                    if sheets_due or (last and not stopped):
                         statistics |= self._draw_sheets()
                     if folder.is_due(state.num_clips, self.config.evaluate.every_kclips):
-                        figures = self._evaluate()
-                        statistics |= figures
-                        waited += figures.get(f"{EVALUATED}seconds", 0.0)
-                    self._write(log, statistics)
+                        statistics |= self._evaluate()
+                        pace.paused(statistics.get(f"{EVALUATED}seconds", 0.0))
+                    self._write(statistics, verdict)
+                    if sheets_due or verdict.in_short != before:
+                        self._write_page()
                     if (
                         last
                         or folder.is_due(state.num_clips, settings.checkpoint_kclips)
@@ -182,13 +186,14 @@ class _Run:
                     progress.update(
                         task,
                         completed=state.num_clips / 1000,
-                        left=hours_minutes_seconds(max(left, 0)),
-                        words=_in_words(statistics),
+                        left=hours_minutes_seconds(pace.seconds_left(state.num_clips)),
+                        words=_in_words(statistics, verdict),
                     )
                     if last:
                         break
         finally:
-            log.close()
+            self.log.close()
+            self._write_page(ended=True)
         return RunResult(
             finished=state.num_clips >= total,
             weights=folder.weights,
@@ -199,8 +204,10 @@ class _Run:
     def _new_state(self) -> TrainState:
         return new_state(self.config, len(self.footage.class_names), self.processes.device, self.processes)
 
-    def _log(self) -> StatsLog | NoLog:
-        return StatsLog(self.folder.path, num_clips=self.state.num_clips) if self.processes.first else NoLog()
+    def _open_log(self) -> None:
+        self.log.close()
+        if self.processes.first:
+            self.log = StatsLog(self.folder.path, num_clips=self.state.num_clips)
 
     def _restore(self) -> None:
         """Go on from the newest checkpoint, if there is one."""
@@ -242,9 +249,21 @@ class _Run:
             )
         return statistics
 
-    def _write(self, log: StatsLog | NoLog, statistics: dict[str, float]) -> None:
+    def _write(self, statistics: dict[str, float], verdict: Verdict) -> None:
         with self._full_disk_survived("log"):
-            log.write(self.state.num_clips, statistics)
+            self.log.write(self.state.num_clips, statistics, verdict)
+
+    def _write_page(self, *, ended: bool = False) -> None:
+        if self.processes.first:
+            write_page(self.folder.path, ended=ended)
+
+    def _verdict(self) -> Verdict:
+        """Whether the game has collapsed; said when it changes."""
+        verdict = verdict_of(self.state.watch, self.config, self.state.num_clips, self.footage.class_names)
+        if verdict.in_short != self.said:
+            self.said = verdict.in_short
+            self._warn(f"{self.state.num_clips / 1000:.1f} kclips: {verdict}")
+        return verdict
 
     def _evaluation(self) -> RunningEvaluation | None:
         every = self.config.evaluate.every_kclips
@@ -272,23 +291,38 @@ class _Run:
             self.state.best_num_clips = self.state.num_clips
         return {f"{EVALUATED}{name}": value for name, value in figures.items()}
 
-    def _go_back(self, statistics: dict[str, float]) -> None:
-        """To the newest checkpoint, with half the rates. Raises `TrainingError` if it went back often enough."""
-        settings, state = self.config.train, self.state
-        rollbacks = state.num_rollbacks + 1
-        diagnosis = self._diagnosis(statistics)
+    def _go_back(self, statistics: dict[str, float], collapse: Verdict | None) -> int:
+        """To the newest checkpoint, or to the newest from before a collapse, with half the rates; by how many clips.
+
+        Raises `TrainingError` if it went back often enough, or is to stop where the game has collapsed.
+        """
+        settings, state, checkpoints = self.config.train, self.state, self.folder.checkpoints
+        from_clip, rollbacks = state.num_clips, state.num_rollbacks + 1
+        diagnosis = self._diagnosis(statistics, str(collapse or state.trouble))
         said = f"{settings.most_dropped} updates in a row were dropped ({state.trouble}); see {diagnosis}"
+        advice = "lower train.generator_lr and train.discriminator_lr, or set train.precision=float32"
+        if collapse is not None:
+            said, advice = f"{collapse.in_short}, {collapse.reason}; see {diagnosis}", collapse.advice
+            if settings.on_collapse == "stop":
+                raise TrainingError(
+                    f"{self.folder.path}: stopped at {from_clip / 1000:.1f} kclips: {said}; {advice}, in a new "
+                    "--run folder"
+                )
         if rollbacks > settings.most_rollbacks:
             raise TrainingError(
-                f"{self.folder.path}: {said}; it went back {settings.most_rollbacks} times already: lower "
-                "train.generator_lr and train.discriminator_lr, or set train.precision=float32, in a new --run folder"
+                f"{self.folder.path}: {said}; it went back {settings.most_rollbacks} times already: {advice}, in a new "
+                "--run folder"
             )
-        if self.folder.checkpoints.restore(state) is None:
+        if checkpoints.restore(state, at_most=inf if collapse is None else state.watch.healthy_at) is None:
             vars(state).update(vars(self._new_state()))
+        self.processes.wait()
+        if self.processes.first:
+            checkpoints.remove_after(state.num_clips)
         state.num_rollbacks = rollbacks
         self._warn(f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
+        return from_clip - state.num_clips
 
-    def _diagnosis(self, statistics: dict[str, float]) -> Path:
+    def _diagnosis(self, statistics: dict[str, float], reason: str) -> Path:
         """What is known of the last update."""
         folder, last = self.folder.path / "diagnosis", self.state.num_clips - self.config.train.batch_size
         if not self.processes.first:
@@ -298,7 +332,7 @@ class _Run:
             folder = write_diagnosis(
                 folder,
                 num_clips=last,
-                reason=self.state.trouble,
+                reason=reason,
                 statistics=statistics,
                 frames=frames.numpy(),
                 labels=labels.numpy(),
@@ -323,12 +357,14 @@ class _Run:
     def _warn(self, words: str) -> None:
         """Something that does not end training, in one line."""
         self.console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
+        if self.processes.first:
+            note_warning(self.folder.path, self.state.num_clips, words)
 
 
-def _in_words(statistics: dict[str, float]) -> str:
+def _in_words(statistics: dict[str, float], verdict: Verdict) -> str:
     losses = (
         "DROPPED, not finite"
         if statistics["dropped"]
         else f"loss D {statistics['loss_discriminator']:.2f} G {statistics['loss_generator']:.2f}"
     )
-    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}"
+    return f"{statistics['clips_per_second']:.1f} clips/s  {losses}  {verdict.in_short}"

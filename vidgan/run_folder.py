@@ -7,7 +7,9 @@ RUN/generators/               earlier ones, if `train.keep_kclips` is set
 RUN/best.safetensors          the best so far, if `evaluate.best_by` is set
 RUN/samples/                  sheets of generated and of real clips
 RUN/stats.jsonl, tensorboard/ the curves
-RUN/diagnosis/                updates that were not finite
+RUN/status.html               all of it at a glance; see `vidgan.status`
+RUN/warnings.jsonl            what was said that did not end training, line by line
+RUN/diagnosis/                updates that were not finite, and collapses
 """
 
 from __future__ import annotations
@@ -25,7 +27,7 @@ from vidgan.files import writable_folder, write_text
 from vidgan.training.checkpoints import Checkpoints
 from vidgan.weights import WEIGHTS_NAME, Provenance, save_generator
 
-BEST_NAME = "best.safetensors"
+CONFIG_NAME, BEST_NAME, PAGE_NAME = "config.yaml", "best.safetensors", "status.html"
 
 # Settings that may differ when a run goes on.
 CHANGEABLE = {
@@ -35,6 +37,7 @@ CHANGEABLE = {
     "train.keep_checkpoints",
     "train.keep_kclips",
     "train.disk_budget_gb",
+    "train.on_collapse",
     "evaluate.every_kclips",
     "evaluate.num_clips",
     "evaluate.best_by",
@@ -50,7 +53,7 @@ class RunFolder:
 
     def begin(self) -> None:
         """Write the config of a new run; in an old one, raise `ConfigError` if it differs where it must not."""
-        path = self.path / "config.yaml"
+        path = self.path / CONFIG_NAME
         if path.exists():
             before, now = _flat(load_config(path)), _flat(self.config)
             changed = [name for name in now if name not in CHANGEABLE and before[name] != now[name]]

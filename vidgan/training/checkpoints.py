@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from math import inf
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +39,7 @@ class Checkpoints:
     every_kclips: float | None = None
     """Thousands of clips of which the first checkpoint after each multiple is kept, too."""
     budget_gb: float | None = None
-    """Size above which the oldest go, those kept for good as well; never the newest, nor the best."""
+    """Size above which the oldest go, those kept for good as well; never the newest, the newest healthy one, the best."""
 
     def paths(self) -> list[Path]:
         """Oldest first."""
@@ -58,17 +59,17 @@ class Checkpoints:
         """
         path = writable_folder(self.folder) / f"{contents['num_clips']:09d}{SUFFIX}"
         save_checkpoint(path, contents)
-        for old in self._not_kept(contents["best_num_clips"]):
+        for old in self._not_kept(contents["watch"]["healthy_at"], contents["best_num_clips"]):
             old.unlink(missing_ok=True)
         return path
 
-    def restore(self, state: TrainState) -> Restored | None:
-        """Fill `state` from the newest whole checkpoint; None if the run has none.
+    def restore(self, state: TrainState, *, at_most: float = inf) -> Restored | None:
+        """Fill `state` from the newest whole checkpoint, made after `at_most` clips; None if the run has none.
 
         Raises `WeightsError` if all of them are damaged, or if they were made with another config.
         """
         damaged: list[str] = []
-        for path in reversed(self.paths()):
+        for path in reversed([path for path in self.paths() if _num_clips(path) <= at_most]):
             try:
                 return Restored(path, load_checkpoint(path, state), tuple(damaged))
             except DamagedCheckpoint as error:
@@ -77,13 +78,22 @@ class Checkpoints:
             raise WeightsError(f"{'; '.join(damaged)}: no checkpoint is whole; train into a new --run folder")
         return None
 
-    def _not_kept(self, best_num_clips: int) -> Iterator[Path]:
+    def remove_after(self, num_clips: int) -> None:
+        """Those that training which went back has no use for."""
+        for path in self.paths():
+            if _num_clips(path) > num_clips:
+                path.unlink(missing_ok=True)
+
+    def _not_kept(self, healthy_at: int, best_num_clips: int) -> Iterator[Path]:
+        """All but the newest, those kept for good, the newest from when the game was healthy, and the best."""
         paths = self.paths()
+        kept_anyway = [path for path in paths if _num_clips(path) <= healthy_at][-1:]
+        kept_anyway += [path for path in paths if _num_clips(path) == best_num_clips]
         newest, older = paths[-self.keep :], paths[: -self.keep]
         for_good, last_multiple = [], 0
         for path in older:
             multiple = 0 if self.every_kclips is None else int(_num_clips(path) // (self.every_kclips * 1000))
-            if multiple > last_multiple or _num_clips(path) == best_num_clips:
+            if multiple > last_multiple or path in kept_anyway:
                 for_good.append(path)
                 last_multiple = multiple
             else:
@@ -92,7 +102,7 @@ class Checkpoints:
             kept = [*for_good, *newest]
             size = sum(path.stat().st_size for path in kept)
             for path in kept[:-1]:
-                if size > self.budget_gb * 1e9 and _num_clips(path) != best_num_clips:
+                if size > self.budget_gb * 1e9 and path not in kept_anyway:
                     size -= path.stat().st_size
                     yield path
 

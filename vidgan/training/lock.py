@@ -7,9 +7,11 @@ import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+import psutil
 from filelock import FileLock, Timeout
 
 from vidgan.errors import RequestError
@@ -29,7 +31,8 @@ def locked(run: Path) -> Iterator[None]:
         lock.acquire(timeout=0)
     except Timeout:
         raise RequestError(
-            f"{run}: {_owner(run)} is training there; wait for it or stop it, or choose another --run folder"
+            f"{run}: {owner_of(run) or 'another process'} is training there; wait for it or stop it, or choose another "
+            "--run folder"
         ) from None
     try:
         owner = {
@@ -41,11 +44,42 @@ def locked(run: Path) -> Iterator[None]:
             write_text(run / OWNER_NAME, json.dumps(owner))
         yield
     finally:
+        with suppress(OSError):
+            (run / OWNER_NAME).unlink()
         lock.release()
 
 
-def _owner(run: Path) -> str:
-    with suppress(OSError, ValueError, KeyError):
+@dataclass(frozen=True)
+class Owner:
+    """The process that trains in a folder."""
+
+    host: str
+    process: int
+    since: str
+    """Local time there."""
+
+    def __str__(self) -> str:
+        """Such as "process 123 on node7 (since 2026-11-21 18:00:00)"."""
+        return f"process {self.process} on {self.host} (since {self.since})"
+
+    @property
+    def is_here(self) -> bool:
+        """Whether it is one of this machine."""
+        return self.host == socket.gethostname()
+
+    @property
+    def lives(self) -> bool:
+        """Whether it has not ended, if it is one of this machine; another process with its number began later."""
+        try:
+            began = psutil.Process(self.process).create_time()
+        except psutil.Error:
+            return False
+        return began <= datetime.fromisoformat(self.since).timestamp() + 2
+
+
+def owner_of(run: Path) -> Owner | None:
+    """Who holds a folder, or held it and was killed; read without touching the lock."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
         owner = json.loads((run / OWNER_NAME).read_text(encoding="utf-8"))
-        return f"process {owner['process']} on {owner['host']} (since {owner['since']})"
-    return "another process"
+        return Owner(str(owner["host"]), int(owner["process"]), str(owner["since"]))
+    return None

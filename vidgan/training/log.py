@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import asdict
+from datetime import datetime
 from errno import ENOSPC
 from math import isfinite
 from os import strerror
@@ -12,8 +14,15 @@ from pathlib import Path
 from torch.utils.tensorboard import SummaryWriter
 
 from vidgan.files import write_text
+from vidgan.training.advice import Verdict
+from vidgan.training.collapse import STATES, WATCHED
 
 STATS_NAME = "stats.jsonl"
+
+WARNINGS_NAME = "warnings.jsonl"
+
+# Before the first update.
+UNKNOWN = Verdict("")
 
 # What an evaluation during training measures is logged under names that begin so.
 EVALUATED = "evaluate/"
@@ -29,22 +38,33 @@ class StatsLog:
             write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
         self._file = self._path.open("ab", buffering=0)
         self._cut_off = False
+        self._said = UNKNOWN
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
 
-    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
+    def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
         """One line and one point on each curve, at this many clips; values that are not finite are left out.
 
-        Raises OSError if the disk is full. Later lines are whole again once there is room.
+        Of a verdict, its state is on every line, and the rest where it is new. Raises OSError if the disk is full;
+        later lines are whole again once there is room.
         """
         statistics = {name: value for name, value in statistics.items() if isfinite(value)}
-        line = json.dumps({"num_clips": num_clips, **statistics}) + "\n"
+        words = {"state": verdict.state} if verdict.state else {}
+        if (verdict.state, verdict.cause) != (self._said.state, self._said.cause):
+            self._said = verdict
+            words = {name: value for name, value in asdict(verdict).items() if value}
+            self._board.add_text("watch", str(verdict), num_clips)
+        self._append(json.dumps({"num_clips": num_clips, **statistics, **words}) + "\n")
+        if verdict.state:
+            self._board.add_scalar(f"{WATCHED}state", STATES.index(verdict.state), num_clips)
+        for name, value in statistics.items():
+            self._board.add_scalar(name, value, num_clips)
+
+    def _append(self, line: str) -> None:
         start, self._cut_off = "\n" if self._cut_off else "", True
         whole = (start + line).encode()
         if self._file.write(whole) < len(whole):
             raise OSError(ENOSPC, strerror(ENOSPC))
         self._cut_off = False
-        for name, value in statistics.items():
-            self._board.add_scalar(name, value, num_clips)
 
     def close(self) -> None:
         """Write out what is buffered, if there is room."""
@@ -56,11 +76,18 @@ class StatsLog:
 class NoLog:
     """Of a process that is not the first."""
 
-    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
+    def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
         """Nothing: the first process has the same to say."""
 
     def close(self) -> None:
         """Nothing is open."""
+
+
+def note_warning(folder: Path, num_clips: int, words: str) -> None:
+    """Keep what was said to whoever looks at the terminal, with the time; on a full disk it was said there alone."""
+    said = {"time": datetime.now().isoformat(" ", "seconds"), "num_clips": num_clips, "words": words}
+    with suppress(OSError), (folder / WARNINGS_NAME).open("a", encoding="utf-8") as file:
+        file.write(json.dumps(said) + "\n")
 
 
 def curves_of_run(run: str | Path) -> dict[str, tuple[tuple[float, float], ...]]:

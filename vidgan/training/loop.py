@@ -28,6 +28,7 @@ from vidgan.training.processes import ALONE, Processes
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
 from vidgan.training.trouble import not_finite
+from vidgan.training.vitals import knowledge
 
 # The moving average forgets the first, worst generators sooner: its half-life is at most this share of
 # the clips seen (StyleGAN2's ramp-up, Karras et al. 2020, twice as slow for runs this short).
@@ -39,9 +40,10 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
 
     Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly. Each of
     several `processes` computes its share of every batch, and all yield the same but for the last key.
-    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2, lipschitz on updates that compute
-    them, augment_strength if it adapts; dropped, 1 where a gradient was not finite: then no weight has changed since,
-    and `state.trouble` says which; waiting, the share of the update's time spent waiting for its clips.
+    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, accuracy, relative_loss if the loss has one, and
+    r1, r2, lipschitz and watch/... on updates that compute them, augment_strength if it adapts; dropped, 1 where a
+    gradient was not finite: then no weight has changed since, and `state.trouble` says which; waiting, the share of the
+    update's time spent waiting for its clips. `state.watch` says whether the game has collapsed.
     Raises `ConfigError` if a batch cannot be shared by so many processes.
     """
     settings = config.train
@@ -62,11 +64,9 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
                 update_ema(state, config)
             state.num_clips += settings.batch_size
             found = {name: float(value) for name, value in statistics.items()}
-            seconds = time.perf_counter() - began
-            yield found | {
-                "dropped": float(bool(state.trouble)),
-                "waiting": (batches.seconds_waited - waited) / seconds,
-            }
+            found["dropped"] = float(bool(state.trouble))
+            found["waiting"] = (batches.seconds_waited - waited) / (time.perf_counter() - began)
+            yield state.watch.observe(found, state, config)
 
 
 def update_discriminator(
@@ -84,6 +84,8 @@ def update_discriminator(
             fake = generate(state.generator, part, config)
         loss, statistics = discriminator_loss(state, part, fake.detach(), config)
         (loss / len(parts)).backward()
+        if state.watch.is_due(state.num_clips, config):
+            statistics |= state.watch.distances(part.real, fake, part.labels)
         sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
         if whole:
             fakes.append(fake)
@@ -112,8 +114,11 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
     logits = {}
     for name, video in (("r1", real), ("r2", fake)):
         logits[name] = logits_of(video.requires_grad_(twice and name in gammas))
-    loss = sum_of_networks(objective_of(settings.loss).discriminator(logits["r1"], logits["r2"])).mean()
+    objective = objective_of(settings.loss)
+    losses = objective.discriminator(logits["r1"], logits["r2"])
+    loss = sum_of_networks(losses).mean()
     statistics = {"loss_discriminator": loss, "logit_real": logits["r1"].mean(), "logit_fake": logits["r2"].mean()}
+    statistics |= knowledge(objective, losses, logits["r1"], logits["r2"])
     if config.augment.adapt_to is not None:
         statistics["sign_real"] = logits["r1"].sign().mean()
     if gammas and not twice:

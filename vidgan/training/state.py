@@ -25,6 +25,7 @@ from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.training.collapse import Watch
 from vidgan.training.losses import objective_of
 from vidgan.training.processes import ALONE, Processes
 
@@ -45,6 +46,8 @@ class TrainState:
     generator_ema: nn.Module
     generator_optimizer: torch.optim.Adam
     discriminator_optimizer: torch.optim.Adam
+    watch: Watch
+    """Whether the game has collapsed."""
     num_clips: int = 0
     """Real clips shown to the discriminator so far."""
     augment_strength: Tensor = field(default_factory=lambda: torch.zeros(()))
@@ -86,6 +89,7 @@ def new_state(config: Config, num_classes: int, device: torch.device, processes:
         generator_ema=generator_ema,
         generator_optimizer=torch.optim.Adam(generator.parameters()),
         discriminator_optimizer=torch.optim.Adam(discriminator.parameters()),
+        watch=Watch(num_classes),
     )
 
 
@@ -115,6 +119,7 @@ def contents_of(state: TrainState, *, manifest_hash: str) -> dict[str, Any]:
         optimizer = getattr(state, f"{name}_optimizer")
         contents[f"{name}_optimizer"] = get_optimizer_state_dict(getattr(state, name), optimizer, options=_WHOLE)
     contents |= {name: getattr(state, name) for name in _NUMBERS}
+    contents["watch"] = state.watch.state_dict()
     return contents | {"format": CHECKPOINT_FORMAT, "manifest_hash": manifest_hash}
 
 
@@ -151,6 +156,7 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
             set_optimizer_state_dict(getattr(state, name), optimizer, contents[f"{name}_optimizer"], options=_WHOLE)
         for name in _NUMBERS:
             setattr(state, name, contents[name])
+        state.watch.load_state_dict(contents["watch"])
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: made with another config ({reason}); train into a new --run folder") from None
