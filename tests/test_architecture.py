@@ -35,8 +35,11 @@ ALLOWED = {
     | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
     "samples": BASE | {"footage", "weights", "sampling", "training", "metrics", "review"},
     "run_folder": BASE | {"weights", "training"},
+    "memory": BASE | {"training"},
+    "measure": BASE | {"footage", "weights", "training", "memory", "processor", "run_folder", "samples"},
+    "plan": BASE | {"nn", "training", "progress", "memory", "processor", "measure", "survey"},
     "run": BASE
-    | {"nn", "footage", "weights", "training", "metrics", "progress", "processor", "run_folder", "samples", "survey"},
+    | {"footage", "weights", "training", "metrics", "progress", "memory", "processor", "run_folder", "samples"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

@@ -12,25 +12,20 @@ from rich.console import Console
 from safetensors import SafetensorError
 
 from vidgan.config import Config
-from vidgan.config_files import config_to_yaml
 from vidgan.errors import TrainingError
 from vidgan.files import writable_folder
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
+from vidgan.memory import held_to_available_memory, out_of_memory_in_words
 from vidgan.metrics.during_training import RunningEvaluation
-from vidgan.nn.build import build_discriminator, build_generator, num_parameters
-from vidgan.nn.levels import print_levels
 from vidgan.processor import set_up_processor
 from vidgan.progress import hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
 from vidgan.samples import draw_samples
-from vidgan.survey import FoundFootage
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.lock import locked
 from vidgan.training.log import EVALUATED, StatsLog
 from vidgan.training.loop import train
-from vidgan.training.losses import objective_of
-from vidgan.training.memory import training_bytes
 from vidgan.training.state import new_state
 from vidgan.training.trouble import write_diagnosis
 from vidgan.weights import LoadedGenerator, Provenance
@@ -45,26 +40,6 @@ class RunResult:
     weights: Path
     newest_sheet: Path
     num_clips: int
-
-
-def describe_plan(config: Config, footage: FoundFootage) -> str:
-    """The resolved config, both plans of levels, parameters, clips found and memory, as text."""
-    objective_of(config.train.loss)
-    generator = build_generator(config, len(footage.class_names))
-    discriminator = build_discriminator(config, len(footage.class_names))
-    return "\n".join(
-        [
-            config_to_yaml(config),
-            f"generator, {num_parameters(generator):,} parameters",
-            print_levels(generator.levels),
-            "",
-            f"discriminator, {num_parameters(discriminator):,} parameters",
-            print_levels(discriminator.levels),
-            "",
-            f"clips: {footage.num_clips} from {footage.num_shots} shots",
-            f"memory for training: about {training_bytes(config, generator, discriminator) / 1e9:.2f} GB",
-        ]
-    )
 
 
 def run_training(
@@ -83,10 +58,12 @@ def run_training(
     Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
     `RequestError` if its folder cannot be written or another process trains there, `WeightsError` if all of its
-    checkpoints are damaged, `TrainingError` if its numbers stay infinite.
+    checkpoints are damaged, `TrainingError` if its numbers stay infinite or memory runs out.
     """
     run = writable_folder(run)
-    with locked(run):
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    enough = out_of_memory_in_words(config, len(footage.class_names), device, run=run)
+    with locked(run), enough, held_to_available_memory(device):
         return _Run(config, footage, run, console).train(max_seconds, clock)
 
 

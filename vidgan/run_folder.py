@@ -25,6 +25,8 @@ from vidgan.weights import WEIGHTS_NAME, Provenance, save_generator
 # Settings that may differ when a run goes on.
 CHANGEABLE = {
     "train.total_kclips",
+    "train.accumulate",
+    "train.checkpoint_activations",
     "train.sample_kclips",
     "train.checkpoint_kclips",
     "train.keep_checkpoints",
