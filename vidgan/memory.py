@@ -16,7 +16,7 @@ import torch
 
 from vidgan.config import Config
 from vidgan.errors import TrainingError
-from vidgan.training.rehearsal import Change, changes_that_need_less, needed_bytes
+from vidgan.training.rehearsal import NOTHING_TO_CHANGE, Change, changes_that_need_less, needed_bytes
 
 # Where Linux says how much a container or a batch job may take, and how much it has taken: version 2 and 1.
 CONTROL_GROUPS = (
@@ -108,7 +108,9 @@ def what_to_lower(config: Config, num_classes: int, device: torch.device, availa
         f"{train.batch_size // train.accumulate} clips at once of {data.width}x{data.height} and {data.num_frames} "
         f"frames need about {needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are there"
     )
-    changes = list(changes_that_need_less(config, num_classes, device, available))
+    changes = list(changes_that_need_less(config, num_classes, device, needed=needed, available=available))
+    if not changes:
+        return f"{words}; {NOTHING_TO_CHANGE}"
     fitting = [change for change in changes if change.needed_bytes <= available]
     if not fitting:
         return f"{words}; none of these alone is predicted to fit: {_listed(changes)}"

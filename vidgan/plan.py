@@ -21,7 +21,7 @@ from vidgan.processor import machine_name
 from vidgan.progress import hours_minutes_seconds, show_progress
 from vidgan.survey import FoundFootage
 from vidgan.training.losses import objective_of
-from vidgan.training.rehearsal import Change, changes_that_need_less, needed_bytes
+from vidgan.training.rehearsal import NOTHING_TO_CHANGE, Change, changes_that_need_less, needed_bytes
 
 # Settings that are predicted to need more than this many times the memory there is are not tried: predictions are not
 # exact.
@@ -120,7 +120,7 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
     memory = Memory(predicted=predicted, measured=result and result.peak_bytes, available=available)
     disk = disk_of_run(config, result, run) if result else None
     fits_memory = memory.fits and not out_of_memory
-    changes = () if fits_memory else tuple(changes_that_need_less(config, num_classes, device, available))
+    changes = changes_that_need_less(config, num_classes, device, needed=predicted, available=available)
     return Plan(
         config=config,
         machine=machine_name(),
@@ -135,7 +135,7 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
         not_measured=not_measured,
         time=time_of_run(config, result) if result else None,
         disk=disk,
-        changes=changes,
+        changes=() if fits_memory else tuple(changes),
         fits=fits_memory and (disk is None or disk.needed <= disk.available),
     )
 
@@ -218,8 +218,10 @@ def verdict(plan: Plan) -> list[str]:
             "it does not fit on the disk: lower train.keep_checkpoints, raise train.keep_kclips or "
             "train.sample_kclips, or set train.disk_budget_gb"
         )
-    if plan.changes or not lines:
+    if plan.changes:
         lines.append("it does not fit in memory; predicted for each change alone:")
+    elif not lines:
+        lines.append(f"it does not fit in memory; {NOTHING_TO_CHANGE}")
     for change in plan.changes:
         fits = "fits" if change.needed_bytes <= plan.memory.available else "does not fit"
         same = "the same update, in more time" if change.same_update else "another network"

@@ -35,8 +35,9 @@ from vidgan.training.state import TrainState, new_state
 FRAMEWORK_BYTES = 850_000_000
 SPREAD = 1.8
 
-# A change is worth naming if it saves this share.
+# A change is worth naming if it saves this share; else this is said.
 WORTH_NAMING = 0.02
+NOTHING_TO_CHANGE = "no setting needs much less: make memory free, or take a larger machine"
 
 
 @dataclass(frozen=True)
@@ -89,10 +90,12 @@ def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[in
 
 
 def changes_that_need_less(
-    config: Config, num_classes: int, device: torch.device, available_bytes: int
+    config: Config, num_classes: int, device: torch.device, *, needed: int, available: int
 ) -> Iterator[Change]:
-    """What to change, with the memory predicted for each: in parts as large as fit, and others that save much."""
-    needed = needed_bytes(config, num_classes, device)
+    """What to change, with the memory predicted for each: in parts as large as fit, and others that save much.
+
+    `needed` are the bytes that the config needs as it is.
+    """
 
     def change(*overrides: str, same_update: bool = False) -> Change:
         changed = build_config(config.model_dump(), list(overrides))
@@ -103,7 +106,7 @@ def changes_that_need_less(
     for parts in range(config.train.accumulate + 1, size + 1):
         if size % parts == 0:
             accumulate = change(f"train.accumulate={parts}", same_update=True)
-            if accumulate.needed_bytes <= available_bytes or parts == size:
+            if accumulate.needed_bytes <= available or parts == size:
                 changes.append(accumulate)
                 break
     if not config.train.checkpoint_activations:
