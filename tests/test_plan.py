@@ -26,6 +26,7 @@ from vidgan.memory import (
     is_out_of_memory,
     out_of_memory_in_words,
     peak_bytes,
+    what_to_lower,
 )
 from vidgan.plan import Plan, disk_of_run, make_plan, plan_in_words, time_of_run
 from vidgan.run import run_training
