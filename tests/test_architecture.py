@@ -35,10 +35,13 @@ ALLOWED = {
     | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
     "samples": BASE | {"footage", "weights", "sampling", "training", "metrics", "review"},
     "run_folder": BASE | {"weights", "training"},
+    "memory": BASE | {"training"},
+    "measure": BASE | {"footage", "weights", "training", "memory", "processor", "run_folder", "samples"},
+    "plan": BASE | {"nn", "training", "progress", "memory", "processor", "measure", "survey"},
     "status": BASE | {"training", "review", "progress", "run_folder"},
+    "run_output": BASE | {"footage", "weights", "training", "run_folder", "samples", "status"},
     "run": BASE
-    | {"nn", "footage", "weights", "training", "metrics", "progress", "processor"}
-    | {"run_folder", "samples", "status", "survey"},
+    | {"footage", "weights", "training", "metrics", "progress", "memory", "processor", "run_folder", "run_output"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

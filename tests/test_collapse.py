@@ -23,7 +23,7 @@ from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.collapse import Sign, Watch, gap_limits
 from vidgan.training.loop import train
 from vidgan.training.losses import OBJECTIVES
-from vidgan.training.state import load_checkpoint, new_state, save_checkpoint
+from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
 from vidgan.training.vitals import dead_share, distances_within_classes, knowledge, weight_drift
 
 CPU = torch.device("cpu")
@@ -366,7 +366,7 @@ def test_the_newest_healthy_checkpoint_stays_and_those_of_a_collapse_go(tmp_path
     for num_clips in (8, 16, 24, 32, 40):
         state.num_clips = num_clips
         state.watch.healthy_at = min(num_clips, 20)
-        kept.save(state, manifest_hash="")
+        kept.save(contents_of(state, manifest_hash=""))
     assert [path.name[:9] for path in kept.paths()] == ["000000016", "000000040"]
     assert kept.restore(state, at_most=20).path.name == "000000016_clips.pt"
     kept.remove_after(state.num_clips)

@@ -85,6 +85,8 @@ def shortened(command):
         words += ["--minutes", "0.05", "--shots", "2"]
     if words[:2] == ["vidgan", "train"] and "--dry-run" not in words:
         words += ["--time-budget", "3s"]
+    if words[:2] == ["vidgan", "plan"]:
+        words += ["train.batch_size=2"]
     if "tools/bench_train.py" in words:
         words += ["train.batch_size=2", "--seconds", "0.1"]
     if words[:2] == ["vidgan", "fetch-i3d"]:

@@ -7,11 +7,12 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from rich.console import Console
 
 from vidgan.config_files import build_config
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import FAMILIES, build_discriminator, build_generator, num_parameters
-from vidgan.run import describe_plan
+from vidgan.plan import make_plan, plan_in_words
 from vidgan.sampling.render import render_take
 from vidgan.survey import FoundFootage
 from vidgan.training.loop import train
@@ -101,9 +102,10 @@ def _undone_by_normalisation(network, name):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind):
+def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind, tmp_path):
     config = small(kind)
-    printed = describe_plan(config, FoundFootage(1, 1, ("a", "b"), prepare=lambda split: None))
+    found = FoundFootage(1, 1, ("a", "b"), prepared_bytes=0, prepare=lambda split: None)
+    printed = plan_in_words(make_plan(config, found, run=tmp_path, measured=False, console=Console(quiet=True)))
     for what, network in zip(("generator", "discriminator"), both(config, 2), strict=True):
         built = sum(parameter.numel() for parameter in network.parameters())
         assert num_parameters(network) == built

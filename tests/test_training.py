@@ -32,7 +32,6 @@ from vidgan.training.lock import locked
 from vidgan.training.log import curves_of_run
 from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
 from vidgan.training.losses import OBJECTIVES, Objective
-from vidgan.training.memory import training_bytes
 from vidgan.training.processes import ALONE
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
@@ -476,17 +475,6 @@ def test_bfloat16_gives_nearly_the_logits_of_float32():
             logits[precision] = discriminator(video, torch.zeros(len(video), dtype=torch.long), None)
     assert logits["bfloat16"].dtype == torch.float32
     assert torch.allclose(logits["bfloat16"], logits["float32"], atol=0.05)
-
-
-def test_the_memory_estimate_grows_with_the_batch_and_the_weights():
-    def estimate(**settings):
-        config = tiny(**settings)
-        return training_bytes(config, build_generator(config, 0), build_discriminator(config, 0))
-
-    weights_alone = estimate(batch_size=2) * 2 - estimate(batch_size=4)
-    assert weights_alone > 0
-    two_clips = estimate(batch_size=4) - estimate(batch_size=2)
-    assert estimate(batch_size=16) - estimate(batch_size=8) == pytest.approx(4 * two_clips, rel=0.01)
 
 
 def test_the_checkpoint_with_the_best_figure_stays_and_its_generator_is_kept_beside(tmp_path, monkeypatch):

@@ -2,44 +2,66 @@
 
 python tools/bench_train.py configs/clip64.yaml
 python tools/bench_train.py configs/clip64.yaml --families conv3d,recurrent,dcgan3d --sizes 32x32,64x64,128x128
+python tools/bench_train.py configs/clip64.yaml --run
 
 Each figure comes from a process of its own, so that its peak memory is its own. The first form compares parts of an
 update, the last table holding the ratios. The second compares families and sizes (height x width): what counts is
 arithmetic of convolutions and matrix products, penalties at their interval, and its share is of the ceiling, which is
-what the same machine does in a 3x3x3 convolution of 128 channels alone, forward and backward, in the same run.
+what the same machine does in a 3x3x3 convolution of 128 channels alone, forward and backward, in the same run; the
+memory predicted is `vidgan plan`'s. The third trains as `vidgan train` does, with all that a run does beside the loop,
+and says what share of the time each part of it has, sheets and checkpoints as often as the config says. All parts are
+timed in one process, so that what else the machine does falls on all alike.
 """
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import wraps
 from multiprocessing import get_context
 from pathlib import Path
+from statistics import fmean, median
+from tempfile import TemporaryDirectory
 from typing import Annotated, TypeVar
+from unittest.mock import patch
 
 import torch
 import typer
+from rich.console import Console
 from rich.table import Table
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+import vidgan.run
+import vidgan.run_output
 from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config import Config
 from vidgan.config_files import load_config
 from vidgan.errors import RequestError
+from vidgan.measure import procedural_footage
+from vidgan.memory import peak_bytes
 from vidgan.nn.build import num_parameters
 from vidgan.processor import machine_name, set_up_processor
+from vidgan.run import run_training
+from vidgan.run_folder import RunFolder
 from vidgan.training.batches import cut_batch
 from vidgan.training.draws import draw_update
+from vidgan.training.log import StatsLog
 from vidgan.training.loop import autocast, generate, update_discriminator, update_generator
+from vidgan.training.rehearsal import needed_bytes
 from vidgan.training.state import TrainState, new_state
 
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
 PARTS = ("forward", "discriminator step", "generator step", "whole update")
 NUM_CLASSES = 4
+
+# Parts of a run, and updates that its figures leave out.
+BARE_LOOP, REAL_CLIPS, LOG = "bare loop, with its statistics", "real clips", "log and TensorBoard"
+SHEETS, CHECKPOINT, UPDATE, BESIDE = "sheets", "checkpoint and generator", "update", "beside"
+WARM_UP = 2
 
 T = TypeVar("T")
 
@@ -51,6 +73,7 @@ def main(
     seconds: Annotated[float, typer.Option(help="Time for each figure, after a warm-up")] = 8.0,
     families: Annotated[str | None, typer.Option(help="Compare these, such as conv3d,recurrent")] = None,
     sizes: Annotated[str, typer.Option(help="With --families: heights and widths")] = "32x32,64x64,36x64",
+    run: Annotated[bool, typer.Option("--run", help="A whole run against the bare loop, part by part")] = False,
 ) -> None:
     """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
     settings = load_config(config, overrides)
@@ -58,6 +81,9 @@ def main(
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
     if families is not None:
         compare_families(config, overrides or [], families.split(","), sizes.split(","), seconds)
+        return
+    if run:
+        compare_run(settings, seconds)
         return
     table = Table("", "part", "clips/s", "peak memory, MB")
     speed = {}
@@ -77,6 +103,7 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
     ceiling = _alone(convolution_ceiling, load_config(config, overrides).train.precision, seconds)
     console.print(f"ceiling: a 3x3x3 convolution alone does {ceiling / 1e9:.0f} GFLOP/s")
     table = Table("family", "size", "parameters, M", "clips/s", "GFLOP a clip", "of the ceiling", "peak memory, MB")
+    table.add_column("predicted, MB")
     for family in families:
         for size in sizes:
             height, _, width = size.partition("x")
@@ -87,6 +114,7 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
             )
             rate, memory = _alone(measure, settings, TRAINER, "whole update", seconds)
             flop, parameters = _alone(arithmetic, settings)
+            predicted = _alone(needed_bytes, settings, NUM_CLASSES, _device())
             table.add_row(
                 family,
                 size,
@@ -95,8 +123,80 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
                 f"{flop / 1e9:.1f}",
                 f"{rate * flop / ceiling:.0%}",
                 f"{memory / 1e6:.0f}",
+                f"{predicted / 1e6:.0f}",
             )
     console.print(table)
+
+
+def compare_run(config: Config, seconds: float) -> None:
+    """A row for each part of a run: how long it takes, how often it comes, its share; the bare loop's is the rest."""
+    parts = _alone(time_run, config, seconds)
+    per_update = {name: part.seconds / part.updates_between for name, part in parts.items()}
+    whole = sum(per_update.values())
+    table = Table("part", "seconds each", "once in updates", "share of a run's time")
+    for name, part in parts.items():
+        table.add_row(name, f"{part.seconds:.4f}", f"{part.updates_between:.0f}", f"{per_update[name] / whole:.2%}")
+    console.print(table)
+    size = config.train.batch_size
+    console.print(
+        f"a run trains {size / whole:.2f} clips/s, the bare loop {size / per_update[BARE_LOOP]:.2f}: "
+        f"{per_update[BARE_LOOP] / whole:.1%} of it"
+    )
+
+
+@dataclass(frozen=True)
+class PartOfRun:
+    """What is done once in so many updates."""
+
+    seconds: float
+    updates_between: float
+
+
+def time_run(config: Config, seconds: float) -> dict[str, PartOfRun]:
+    """Train for some time as `vidgan train` does, on procedural footage, and time what is called on the way."""
+    spent: dict[str, list[float]] = {}
+
+    def timed(name: str, function: Callable[..., T]) -> Callable[..., T]:
+        @wraps(function)
+        def wrapped(*args: object, **kwargs: object) -> T:
+            began = time.perf_counter()
+            try:
+                return function(*args, **kwargs)
+            finally:
+                spent.setdefault(name, []).append(time.perf_counter() - began)
+
+        return wrapped
+
+    def timed_updates(*args: object) -> Iterator[dict[str, float]]:
+        updates = training_loop(*args)
+        while (statistics := timed(UPDATE, next)(updates, None)) is not None:
+            spent.setdefault(REAL_CLIPS, []).append(statistics["waiting"] * spent[UPDATE][-1])
+            began = time.perf_counter()
+            yield statistics
+            spent.setdefault(BESIDE, []).append(time.perf_counter() - began)
+
+    training_loop = vidgan.run.train
+    settings, updates_in = config.train, 1000 / config.train.batch_size
+    with TemporaryDirectory() as folder, ExitStack() as patches:
+        for owner, name, replacement in (
+            (vidgan.run, "train", timed_updates),
+            (vidgan.run_output, "draw_samples", timed(SHEETS, vidgan.run_output.draw_samples)),
+            (RunFolder, "save", timed(CHECKPOINT, RunFolder.save)),
+            (StatsLog, "write", timed(LOG, StatsLog.write)),
+        ):
+            patches.enter_context(patch.object(owner, name, replacement))
+        footage = procedural_footage(config, tuple("abcd"[:NUM_CLASSES]))
+        run_training(config, footage, Path(folder) / "run", console=Console(quiet=True), max_seconds=seconds)
+    of_updates = spent[UPDATE][WARM_UP:]
+    of_clips, log, beside = (median(spent[name]) for name in (REAL_CLIPS, LOG, BESIDE))
+    return {
+        BARE_LOOP: PartOfRun(fmean(of_updates) - of_clips, 1),
+        REAL_CLIPS: PartOfRun(of_clips, 1),
+        LOG: PartOfRun(log, 1),
+        "progress line and all else": PartOfRun(max(0.0, beside - log), 1),
+        SHEETS: PartOfRun(fmean(spent[SHEETS]), settings.sample_kclips * updates_in),
+        CHECKPOINT: PartOfRun(fmean(spent[CHECKPOINT]), settings.checkpoint_kclips * updates_in),
+    }
 
 
 def arithmetic(config: Config) -> tuple[float, list[int]]:
@@ -150,10 +250,7 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
         state.num_clips += config.train.batch_size
 
     rate = _rate(one_update, seconds) * config.train.batch_size
-    if torch.cuda.is_available():
-        return rate, torch.cuda.max_memory_allocated()
-    unit = 1 if sys.platform == "darwin" else 1024
-    return rate, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+    return rate, peak_bytes(_device())
 
 
 def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:

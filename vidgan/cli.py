@@ -14,6 +14,7 @@ from vidgan.commands.terminal import mistakes_in_one_line
 COMMANDS = {
     "scan": footage.scan,
     "prepare": footage.prepare,
+    "plan": training.plan,
     "train": training.train,
     "status": status.status,
     "generate": takes.generate,

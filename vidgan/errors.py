@@ -5,7 +5,7 @@
     ├── FootageError       a footage folder holds nothing to learn from
     ├── MediaError         one file cannot be read or written
     ├── WeightsError       weights or a checkpoint are damaged, unsafe, or made for something else
-    ├── TrainingError      a run cannot go on: numbers that are not finite, a collapse
+    ├── TrainingError      a run cannot go on: numbers that are not finite, a collapse, no memory
     └── RequestError       seeds, classes, sizes or paths asked for that cannot be had
 
 A message says what was found, what was expected and what to do next. Anything that is not a
@@ -39,7 +39,7 @@ class WeightsError(VidganError):
 
 
 class TrainingError(VidganError):
-    """A run cannot go on: its numbers are not finite, or the game has collapsed."""
+    """A run cannot go on: its numbers are not finite, the game has collapsed, or memory ran out."""
 
 
 class RequestError(VidganError):

@@ -3,42 +3,34 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 
 import torch
 from rich.console import Console
-from safetensors import SafetensorError
 from torch import nn
 
 from vidgan.config import Config
-from vidgan.config_files import config_to_yaml
-from vidgan.errors import MediaError, RequestError, TrainingError
+from vidgan.errors import RequestError, TrainingError
 from vidgan.files import writable_folder
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
+from vidgan.memory import held_to_available_memory, out_of_memory_in_words
 from vidgan.metrics.during_training import RunningEvaluation, is_better
-from vidgan.nn.build import build_discriminator, build_generator, num_parameters
-from vidgan.nn.levels import print_levels
 from vidgan.processor import set_up_processor
 from vidgan.progress import Pace, hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
-from vidgan.samples import draw_samples
-from vidgan.status import write_page
-from vidgan.survey import FoundFootage
+from vidgan.run_output import RunOutput
 from vidgan.training.advice import Verdict, verdict_of
 from vidgan.training.interrupt import listening_for_stop
 from vidgan.training.lock import locked
-from vidgan.training.log import EVALUATED, UNKNOWN, NoLog, StatsLog, note_warning
+from vidgan.training.log import EVALUATED
 from vidgan.training.loop import train
-from vidgan.training.losses import objective_of
-from vidgan.training.memory import training_bytes
 from vidgan.training.processes import Processes
 from vidgan.training.state import TrainState, averaged_generator, contents_of, new_state
-from vidgan.training.trouble import write_diagnosis
 from vidgan.weights import LoadedGenerator, Provenance
 
 
@@ -51,26 +43,6 @@ class RunResult:
     weights: Path
     newest_sheet: Path
     num_clips: int
-
-
-def describe_plan(config: Config, footage: FoundFootage) -> str:
-    """The resolved config, both plans of levels, parameters, clips found and memory, as text."""
-    objective_of(config.train.loss)
-    generator = build_generator(config, len(footage.class_names))
-    discriminator = build_discriminator(config, len(footage.class_names))
-    return "\n".join(
-        [
-            config_to_yaml(config),
-            f"generator, {num_parameters(generator):,} parameters",
-            print_levels(generator.levels),
-            "",
-            f"discriminator, {num_parameters(discriminator):,} parameters",
-            print_levels(discriminator.levels),
-            "",
-            f"clips: {footage.num_clips} from {footage.num_shots} shots",
-            f"memory for training: about {training_bytes(config, generator, discriminator) / 1e9:.2f} GB",
-        ]
-    )
 
 
 def run_training(
@@ -91,12 +63,14 @@ def run_training(
     Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
     `RequestError` if its folder cannot be written or another process trains there, `WeightsError` if all of its
-    checkpoints are damaged, `TrainingError` if its numbers stay infinite.
+    checkpoints are damaged, `TrainingError` if its numbers stay infinite or memory runs out.
     """
     processes = processes or Processes(device=torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     processes.check(config)
     run = writable_folder(run)
-    with locked(run) if processes.first else nullcontext():
+    device = processes.device
+    enough = out_of_memory_in_words(config, len(footage.class_names), device, run=run)
+    with locked(run) if processes.first else nullcontext(), enough, held_to_available_memory(device):
         return _Run(config, footage, run, console, processes).train(max_seconds, clock)
 
 
@@ -121,11 +95,9 @@ class _Run:
             seed=config.train.seed,
             stride_factors=config.augment.frame_strides or (1,),
         )
-        self.state = self._new_state()
+        self.output = RunOutput(self.folder, console, writes=processes.first)
+        self.state, self.said = self._new_state(), "healthy"
         self._restore()
-        self.newest_sheet = path / "samples"
-        self.said, self._failing = "healthy", set[str]()
-        self.log: StatsLog | NoLog = NoLog()
         self.evaluation = self._evaluation() if processes.first else None
 
     @property
@@ -145,23 +117,24 @@ class _Run:
         settings, state, folder = self.config.train, self.state, self.folder
         total = settings.total_kclips * 1000
         pace, dropped = Pace(clock, state.num_clips, total, max_seconds), 0
-        self._open_log()
+        output = self.output
+        output.open_log(state.num_clips)
         try:
             with listening_for_stop() as stop, training_bar(self.console) as progress:
                 task = progress.add_task(
                     "training", total=settings.total_kclips, completed=state.num_clips / 1000, left="?", words=""
                 )
                 if not state.num_clips:
-                    self._write(self._draw_sheets(), UNKNOWN)
-                self._write_page()
+                    output.log(0, self._draw_sheets())
+                output.write_page()
                 for statistics in train(state, self.clips, self.config, self.processes):
                     dropped = dropped + 1 if statistics["dropped"] else 0
                     before, verdict = self.said, self._verdict()
                     collapsed = verdict.state == "collapsed" and settings.on_collapse != "warn"
                     if dropped == settings.most_dropped or collapsed:
-                        self._write(statistics, verdict)
+                        output.log(state.num_clips, statistics, verdict)
                         pace.went_back(self._go_back(statistics, verdict if collapsed else None))
-                        self._open_log()
+                        output.open_log(state.num_clips)
                         dropped = 0
                         continue
                     statistics["clips_per_second"] = pace.clips_per_second(state.num_clips)
@@ -173,9 +146,9 @@ class _Run:
                     if folder.is_due(state.num_clips, self.config.evaluate.every_kclips):
                         statistics |= self._evaluate()
                         pace.paused(statistics.get(f"{EVALUATED}seconds", 0.0))
-                    self._write(statistics, verdict)
+                    output.log(state.num_clips, statistics, verdict)
                     if sheets_due or verdict.in_short != before:
-                        self._write_page()
+                        output.write_page()
                     if (
                         last
                         or folder.is_due(state.num_clips, settings.checkpoint_kclips)
@@ -192,22 +165,17 @@ class _Run:
                     if last:
                         break
         finally:
-            self.log.close()
-            self._write_page(ended=True)
+            output.close_log()
+            output.write_page(ended=True)
         return RunResult(
             finished=state.num_clips >= total,
             weights=folder.weights,
-            newest_sheet=self.newest_sheet,
+            newest_sheet=output.newest_sheet,
             num_clips=state.num_clips,
         )
 
     def _new_state(self) -> TrainState:
         return new_state(self.config, len(self.footage.class_names), self.processes.device, self.processes)
-
-    def _open_log(self) -> None:
-        self.log.close()
-        if self.processes.first:
-            self.log = StatsLog(self.folder.path, num_clips=self.state.num_clips)
 
     def _restore(self) -> None:
         """Go on from the newest checkpoint, if there is one."""
@@ -221,48 +189,30 @@ class _Run:
         if restored is None:
             return
         for reason in restored.damaged:
-            self._warn(f"passed over: {reason}")
+            self.output.warn(f"passed over: {reason}", self.state.num_clips)
         self.console.print(
             f"going on from {restored.path} at {self.state.num_clips / 1000:.1f} kclips", highlight=False
         )
         if restored.manifest_hash != self.footage.manifest_hash:
-            self._warn("the footage has changed since this run began")
+            self.output.warn("the footage has changed since this run began", self.state.num_clips)
 
     def _averaged(self) -> nn.Module:
         return averaged_generator(self.state, self.config, len(self.footage.class_names))
 
     def _save(self) -> None:
-        contents, generator = contents_of(self.state, manifest_hash=self.footage.manifest_hash), self._averaged()
-        if self.processes.first:
-            with self._full_disk_survived("save"):
-                self.folder.save(contents, generator, self.provenance)
+        contents = contents_of(self.state, manifest_hash=self.footage.manifest_hash)
+        self.output.save(contents, self._averaged(), self.provenance)
         self.processes.wait()
 
     def _draw_sheets(self) -> dict[str, float]:
-        generator = self._averaged()
-        if not self.processes.first:
-            return {}
-        statistics: dict[str, float] = {}
-        with self._full_disk_survived("write sheets"):
-            self.newest_sheet, statistics = draw_samples(
-                self.folder.path / "samples", generator, self.clips, self.provenance
-            )
-        return statistics
-
-    def _write(self, statistics: dict[str, float], verdict: Verdict) -> None:
-        with self._full_disk_survived("log"):
-            self.log.write(self.state.num_clips, statistics, verdict)
-
-    def _write_page(self, *, ended: bool = False) -> None:
-        if self.processes.first:
-            write_page(self.folder.path, ended=ended)
+        return self.output.draw_sheets(self._averaged(), self.clips, self.provenance)
 
     def _verdict(self) -> Verdict:
         """Whether the game has collapsed; said when it changes."""
         verdict = verdict_of(self.state.watch, self.config, self.state.num_clips, self.footage.class_names)
         if verdict.in_short != self.said:
             self.said = verdict.in_short
-            self._warn(f"{self.state.num_clips / 1000:.1f} kclips: {verdict}")
+            self.output.warn(f"{self.state.num_clips / 1000:.1f} kclips: {verdict}", self.state.num_clips)
         return verdict
 
     def _evaluation(self) -> RunningEvaluation | None:
@@ -283,7 +233,7 @@ class _Run:
         generator, figures, is_best = self._averaged(), {}, False
         if self.evaluation is not None:
             loaded = LoadedGenerator(generator, self.provenance, weights_hash="", path=self.folder.path)
-            with self._full_disk_survived("evaluate"):
+            with self.output.full_disk_survived("evaluate", self.state.num_clips):
                 figures = self.evaluation.figures(loaded)
             is_best = is_better(self.config.evaluate.best_by, figures, self.state.best_figure)
         if self.processes.any(is_best):
@@ -298,7 +248,7 @@ class _Run:
         """
         settings, state, checkpoints = self.config.train, self.state, self.folder.checkpoints
         from_clip, rollbacks = state.num_clips, state.num_rollbacks + 1
-        diagnosis = self._diagnosis(statistics, str(collapse or state.trouble))
+        diagnosis = self.output.diagnose(from_clip, str(collapse or state.trouble), statistics, self.clips)
         said = f"{settings.most_dropped} updates in a row were dropped ({state.trouble}); see {diagnosis}"
         advice = "lower train.generator_lr and train.discriminator_lr, or set train.precision=float32"
         if collapse is not None:
@@ -319,46 +269,9 @@ class _Run:
         if self.processes.first:
             checkpoints.remove_after(state.num_clips)
         state.num_rollbacks = rollbacks
-        self._warn(f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates")
+        words = f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates"
+        self.output.warn(words, state.num_clips)
         return from_clip - state.num_clips
-
-    def _diagnosis(self, statistics: dict[str, float], reason: str) -> Path:
-        """What is known of the last update."""
-        folder, last = self.folder.path / "diagnosis", self.state.num_clips - self.config.train.batch_size
-        if not self.processes.first:
-            return folder
-        frames, labels = self.clips.batch(last, self.config.train.batch_size)
-        with self._full_disk_survived("write a diagnosis"):
-            folder = write_diagnosis(
-                folder,
-                num_clips=last,
-                reason=reason,
-                statistics=statistics,
-                frames=frames.numpy(),
-                labels=labels.numpy(),
-            )
-        return folder
-
-    @contextmanager
-    def _full_disk_survived(self, what: str) -> Iterator[None]:
-        """What cannot be written is said once in a row, and does not end training."""
-        try:
-            yield
-        except (OSError, MediaError, SafetensorError) as error:
-            if what not in self._failing:
-                self._warn(
-                    f"{self.folder.path}: cannot {what} at {self.state.num_clips / 1000:.1f} kclips ({error}); "
-                    "make room: training goes on, and what was saved before is whole"
-                )
-            self._failing.add(what)
-        else:
-            self._failing.discard(what)
-
-    def _warn(self, words: str) -> None:
-        """Something that does not end training, in one line."""
-        self.console.print(words, style="yellow", highlight=False, markup=False, soft_wrap=True)
-        if self.processes.first:
-            note_warning(self.folder.path, self.state.num_clips, words)
 
 
 def _in_words(statistics: dict[str, float], verdict: Verdict) -> str:

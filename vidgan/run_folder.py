@@ -32,6 +32,8 @@ CONFIG_NAME, BEST_NAME, PAGE_NAME = "config.yaml", "best.safetensors", "status.h
 # Settings that may differ when a run goes on.
 CHANGEABLE = {
     "train.total_kclips",
+    "train.accumulate",
+    "train.checkpoint_activations",
     "train.sample_kclips",
     "train.checkpoint_kclips",
     "train.keep_checkpoints",

@@ -37,6 +37,8 @@ class FoundFootage:
     num_clips: int
     """Clips that begin at different frames."""
     class_names: tuple[str, ...]
+    prepared_bytes: int
+    """Of the frames at training size on the disk; 0 if none are written."""
     prepare: Callable[[Split], PreparedFootage]
     """Makes the frames that are not there yet, with progress. Raises `FootageError` if the split has no shot."""
 
@@ -55,7 +57,13 @@ def _look_at_shots(folder: str | Path, data: DataConfig, console: Console) -> Fo
         chosen = selection if split == "train" else select_shots(scan, data, split=split)
         return prepare_with_progress(chosen, data, console)
 
-    return FoundFootage(len(selection.shots), selection.num_clips(data), selection.class_names, prepare)
+    return FoundFootage(
+        len(selection.shots),
+        selection.num_clips(data),
+        selection.class_names,
+        prepared_bytes(selection, data),
+        prepare,
+    )
 
 
 def _look_at_images(path: str | Path, data: DataConfig, console: Console) -> FoundFootage:
@@ -71,6 +79,7 @@ def _look_at_images(path: str | Path, data: DataConfig, console: Console) -> Fou
         len(train.frames),
         train.num_clips(data.num_frames, data.frame_stride),
         train.class_names,
+        0,
         lambda split: train if split == "train" else prepare_images(images, data, split=split),
     )
 

@@ -12,8 +12,9 @@ from rich.console import Console
 
 from vidgan.errors import RequestError, VidganError
 
-# Exit codes beside 0: a folder without usable footage, a mistake of the user's, a run that was stopped and can go on.
-NOTHING_USABLE, MISTAKE, STOPPED = 1, 2, 130
+# Exit codes beside 0: a folder without usable footage; a plan that does not fit; a mistake of the user's; a run that
+# was stopped and can go on.
+NOTHING_USABLE, DOES_NOT_FIT, MISTAKE, STOPPED = 1, 1, 2, 130
 
 console = Console()
 

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from vidgan.commands.terminal import STOPPED, console, seconds_of
+from vidgan.commands.terminal import DOES_NOT_FIT, STOPPED, console, seconds_of
 
 
 def train(
@@ -26,14 +26,16 @@ def train(
     Under torchrun all processes train together. A run that was stopped leaves with 0 there, not to be started again.
     """
     from vidgan.config_files import load_config
-    from vidgan.run import describe_plan, run_training
+    from vidgan.plan import make_plan, plan_in_words
+    from vidgan.run import run_training
     from vidgan.survey import look_at_footage
     from vidgan.training.processes import joined_processes, one_by_one, under_torchrun
 
     settings = load_config(config, overrides)
     max_seconds = None if time_budget is None else seconds_of(time_budget)
     if dry_run:
-        typer.echo(describe_plan(settings, look_at_footage(footage, settings.data, console)))
+        found = look_at_footage(footage, settings.data, console)
+        typer.echo(plan_in_words(make_plan(settings, found, run=run, measured=False, console=console)))
         return
     with joined_processes() as processes:
         own_console = console if processes.first else Console(quiet=True)
@@ -49,6 +51,31 @@ def train(
             typer.echo("the same command goes on")
     if not result.finished and not under_torchrun():
         raise typer.Exit(STOPPED)
+
+
+def plan(
+    config: Annotated[Path, typer.Argument(help="A YAML file, such as configs/clip64.yaml")],
+    overrides: Annotated[list[str] | None, typer.Argument(help="Settings, such as train.accumulate=4")] = None,
+    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences, or with IDX files")] = ...,
+    run: Annotated[Path, typer.Option(help="Folder of the run: its disk is what files must fit on")] = Path("runs/run"),
+    json: Annotated[Path | None, typer.Option(help="Write the plan to this file")] = None,
+) -> None:
+    """Measure what training takes here: memory, time, disk. Exit code 1 if it does not fit, with what to change."""
+    from vidgan.config_files import load_config
+    from vidgan.files import writable_folder, write_text
+    from vidgan.plan import make_plan, plan_in_words
+    from vidgan.survey import look_at_footage
+
+    settings = load_config(config, overrides)
+    if json:
+        writable_folder(json.resolve().parent)
+    found = look_at_footage(footage, settings.data, console)
+    made = make_plan(settings, found, run=run, measured=True, console=console)
+    typer.echo(plan_in_words(made))
+    if json:
+        write_text(json, made.model_dump_json(indent=1))
+    if not made.fits:
+        raise typer.Exit(DOES_NOT_FIT)
 
 
 def demo(

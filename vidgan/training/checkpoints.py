@@ -39,7 +39,7 @@ class Checkpoints:
     every_kclips: float | None = None
     """Thousands of clips of which the first checkpoint after each multiple is kept, too."""
     budget_gb: float | None = None
-    """Size above which the oldest go, those kept for good as well; never the newest, the newest healthy one, the best."""
+    """Size above which the oldest go, those kept for good as well; never the newest, the newest healthy, the best."""
 
     def paths(self) -> list[Path]:
         """Oldest first."""

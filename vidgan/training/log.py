@@ -73,16 +73,6 @@ class StatsLog:
             self._board.close()
 
 
-class NoLog:
-    """Of a process that is not the first."""
-
-    def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
-        """Nothing: the first process has the same to say."""
-
-    def close(self) -> None:
-        """Nothing is open."""
-
-
 def note_warning(folder: Path, num_clips: int, words: str) -> None:
     """Keep what was said to whoever looks at the terminal, with the time; on a full disk it was said there alone."""
     said = {"time": datetime.now().isoformat(" ", "seconds"), "num_clips": num_clips, "words": words}
