@@ -44,15 +44,15 @@ WATCHED, _PAIRS = "watch/", "pairs/"
 # In updates: between two looks at clips, gradients and weights; half-life of the means; the first verdict.
 LOOK_INTERVAL, HALFLIFE, FIRST_VERDICT = 16, 100, 200
 
-# Limits of a warning and of a collapse. Sound runs were below 1.
+# Limits of a warning and of a collapse. Sound runs: 1.0.
 OVERSHOOT_LIMITS = (1.25, 3.0)
 # For losses that saturate. Sound runs: 8.
 GAP_LIMITS = (15.0, 40.0)
 # Sound runs: 0.09 and above. A class that has never been varied is given time to become so.
 VARIETY_LIMITS, UPDATES_TO_VARY = (0.08, 0.03), 1000
-# Sound runs: 0.01. Of either network.
+# Of either network. Sound runs: 0.
 DEAD_LIMITS = (0.5, 0.9)
-# Sound runs: 0.13.
+# Sound runs: 0.14.
 DRIFT_LIMITS = (0.4, 1.0)
 
 # Clips -1..1 that are no further apart are one clip: real ones, and what a generator makes of them.
