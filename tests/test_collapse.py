@@ -3,6 +3,7 @@
 import json
 import math
 from io import StringIO
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -154,6 +155,23 @@ def test_a_generator_that_repeats_one_clip_is_a_collapse_and_the_class_is_named(
     assert "set train.loss=relativistic train.r2_gamma=1" in verdict.advice
 
 
+def test_once_the_generator_repeats_the_one_clip_of_its_footage_the_game_has_collapsed(early, monkeypatch):
+    repeating(monkeypatch, (0,), after=30)
+    _, verdict = play(game(70), one_repeated_clip())
+    assert verdict.in_short == "collapsed: the footage is one clip"
+    assert verdict.reason == "real clips are all alike, and generated ones as well"
+
+
+def test_looks_fall_between_penalties_so_that_these_hide_no_dead_gradient():
+    config, watch = game(100), Watch(2)
+    state = new_state(config, 2, CPU)
+    looks = [update for update in range(96) if watch.is_due(update * 8, config)]
+    assert len(looks) == 6
+    for update in looks:
+        state.num_clips = update * 8
+        assert loop.gammas_due(state, config) == {}
+
+
 def test_a_generator_that_has_never_been_varied_is_given_time(early, monkeypatch):
     repeating(monkeypatch, (0, 1), after=0)
     state, verdict = play(game(60))
@@ -179,26 +197,36 @@ def test_dead_gradients_and_an_average_left_behind_are_seen_and_advised_on():
     ):
         watch = watched(log_gap=0.0, accuracy=0.9, dead_generator=0.0, dead_discriminator=0.0, drift=0.0)
         watch._see(figures, updates=10_000)
-        watch.sign = watch._worst(list(watch._signs(watch.figures(), config)))
+        watch.updates, watch.suspicion = 1000, watch._worst(list(watch._signs(watch.figures(), config)))
         verdict = str(verdict_of(watch, config, 0))
         assert verdict.startswith(words)
         assert ("set train.loss=nonsaturating" in verdict) == ("dead" in next(iter(figures)))
 
 
 def test_one_wild_update_among_hundreds_changes_no_state():
-    watch, config = watched(accuracy=0.9, dead_generator=0.0, dead_discriminator=0.0, drift=0.1), game(100)
+    watch, config = watched(dead_generator=0.0, dead_discriminator=0.0, drift=0.1), game(100)
+    usual = {"logit_real": 2.0, "logit_fake": -1.0, "accuracy": 0.9, "relative_loss": 0.4}
+    wild = {"logit_real": 1e6, "logit_fake": -1e6, "accuracy": 0.0, "relative_loss": 1e6}
     for update in range(400):
-        wild = update == 390
-        watch._see({"log_gap": math.log1p(1e6 if wild else 3.0), "log_overshoot": 9.0 if wild else -1.0}, updates=1)
+        watch.observe(wild if update == 390 else usual, SimpleNamespace(trouble="", num_clips=8 * update), config)
     assert list(watch._signs(watch.figures(), config)) == []
+    assert watch.figures()["gap"] == pytest.approx(3, rel=0.5)
+
+
+def test_an_update_that_was_dropped_is_not_taken_in():
+    watch, unknown = Watch(0), {"logit_real": math.nan, "dropped": 1.0}
+    dropped = SimpleNamespace(trouble="gradient of ...", num_clips=8)
+    assert watch.observe(unknown | {"pairs/real0": 1.0}, dropped, game(100)).keys() == unknown.keys()
+    assert (watch.updates, watch.sums) == (0, {})
 
 
 def test_a_state_is_left_only_some_way_back_from_its_limit():
     watch = Watch(0)
+    watch.updates = 1000
     above, near, back = 15.1, 14.0, 11.9
     seen = []
     for figure in (near, above, near, back, near):
-        watch.sign = next(watch._sign("gap", figure, collapse.GAP_LIMITS), None)
+        watch.suspicion = next(watch._sign("gap", figure, collapse.GAP_LIMITS), None)
         seen.append(watch.state)
     assert seen == ["healthy", "warning", "warning", "healthy", "healthy"]
 
@@ -261,7 +289,8 @@ def test_channels_without_a_gradient_and_the_way_to_the_average_are_measured():
 
 def test_what_was_seen_is_part_of_the_checkpoint(tmp_path):
     state, _ = play(game(60))
-    state.watch.sign = Sign("variety", 2, 1)
+    state.watch.suspicion = Sign("variety", 2, 1)
+    state.watch.updates = 1000
     save_checkpoint(tmp_path / "checkpoint.pt", state, manifest_hash="")
     again = new_state(game(60), 2, CPU)
     load_checkpoint(tmp_path / "checkpoint.pt", again)
@@ -340,12 +369,16 @@ def test_after_a_collapse_training_goes_back_to_before_it_with_half_the_rates(ea
                     weight.mul_(-30)
         set_rates(state, config)
 
-    set_rates = loop.set_rates
+    set_rates, remove_after, removed = loop.set_rates, Checkpoints.remove_after, []
     monkeypatch.setattr(loop, "set_rates", breaks)
+    monkeypatch.setattr(
+        Checkpoints, "remove_after", lambda self, clips: (removed.append(clips), remove_after(self, clips))
+    )
     said = Console(file=StringIO(), width=1000)
     config = game(60, on_collapse="rollback", checkpoint_kclips=0.016, keep_checkpoints=1)
     assert run_training(config, footage(), tmp_path, console=said).finished
     assert broken
+    assert removed == [208]
     assert "; see " in said.file.getvalue()
     assert "going back to 0.2 kclips with half the rates" in said.file.getvalue()
     newest = Checkpoints(tmp_path / "checkpoints", keep=1).paths()[-1]
@@ -355,9 +388,12 @@ def test_after_a_collapse_training_goes_back_to_before_it_with_half_the_rates(ea
 
 
 def test_a_run_that_collapses_again_and_again_stops(early, tmp_path):
-    config = game(60, discriminator_lr=1.0, on_collapse="rollback", most_rollbacks=2)
+    said = Console(file=StringIO(), width=1000)
+    config = game(60, discriminator_lr=1.0, on_collapse="rollback", most_rollbacks=2, checkpoint_kclips=0.04)
     with pytest.raises(TrainingError, match=r"it went back 2 times already: lower train\.discriminator_lr from 1"):
-        run_training(config, footage(), tmp_path, console=QUIET)
+        run_training(config, footage(), tmp_path, console=said)
+    # Not to the checkpoints that were made while nothing had been said yet of what was seen already.
+    assert said.file.getvalue().count("going back to 0.0 kclips with half the rates") == 2
 
 
 def test_the_newest_healthy_checkpoint_stays_and_those_of_a_collapse_go(tmp_path):
@@ -386,7 +422,7 @@ def test_the_newest_healthy_checkpoint_stays_and_those_of_a_collapse_go(tmp_path
             "warning",
             "the discriminator has won",
         ),
-        ({}, one_repeated_clip, "collapsed", "the footage is one clip"),
+        ({}, one_repeated_clip, "warning", "the footage is one clip"),
     ],
 )
 def test_planted_collapses_of_the_default_family_end_in_their_state(settings, shots, state, cause):

@@ -128,7 +128,7 @@ def test_the_readmes_commands_do_what_it_says(tmp_path):
     assert len(commands) > 10
     for words in commands:
         result = subprocess.run(words, cwd=tmp_path, env=environment, capture_output=True, text=True)
-        expected = STOPPED if "--time-budget" in words else 0
+        expected = STOPPED if "--time-budget" in words or "status" in words else 0
         assert result.returncode == expected, f"{shlex.join(words)}\n{result.stdout}\n{result.stderr}"
 
 

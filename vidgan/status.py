@@ -72,8 +72,9 @@ class RunStatus:
 
     @property
     def clips_per_second(self) -> float:
-        """Of the newest update; 0 before the first."""
-        return self.history.last.get("clips_per_second", 0.0)
+        """Of the newest update that was timed; 0 before the first."""
+        points = self.history.curves.get("clips_per_second", [])
+        return points[-1][1] if points else 0.0
 
     @property
     def seconds_left(self) -> float | None:

@@ -21,7 +21,7 @@ REFRESH_SECONDS = 60
 MOST_POINTS = 200
 
 # Of a plot, in its own units.
-WIDTH, HEIGHT, LEFT = 320, 110, 46
+WIDTH, HEIGHT, LEFT = 320, 110, 54
 
 _STYLE = """
 :root { color-scheme: light dark; --line: #8884; --dim: #888; --one: #2a7de1; --two: #e0742c;

@@ -44,15 +44,15 @@ WATCHED, _PAIRS = "watch/", "pairs/"
 # In updates: between two looks at clips, gradients and weights; half-life of the means; the first verdict.
 LOOK_INTERVAL, HALFLIFE, FIRST_VERDICT = 16, 100, 200
 
-# Limits of a warning and of a collapse. Sound runs were below 1.
+# Limits of a warning and of a collapse. Sound runs: 1.0.
 OVERSHOOT_LIMITS = (1.25, 3.0)
 # For losses that saturate. Sound runs: 8.
 GAP_LIMITS = (15.0, 40.0)
 # Sound runs: 0.09 and above. A class that has never been varied is given time to become so.
 VARIETY_LIMITS, UPDATES_TO_VARY = (0.08, 0.03), 1000
-# Sound runs: 0.01. Of either network.
+# Of either network. Sound runs: 0.
 DEAD_LIMITS = (0.5, 0.9)
-# Sound runs: 0.13.
+# Sound runs: 0.14.
 DRIFT_LIMITS = (0.4, 1.0)
 
 # Clips -1..1 that are no further apart are one clip: real ones, and what a generator makes of them.
@@ -91,10 +91,15 @@ class Watch:
         """What figures that were always 1 would have come to."""
         self.varied: list[Labels] = []
         """Groups of classes whose generated clips were varied at some time."""
-        self.sign: Sign | None = None
-        """The worst there is now."""
+        self.suspicion: Sign | None = None
+        """The worst there was at the last look."""
         self.healthy_at = 0
         """Real clips shown when last there was none."""
+
+    @property
+    def sign(self) -> Sign | None:
+        """What is wrong, once enough has been seen to say so."""
+        return self.suspicion if self.updates >= FIRST_VERDICT else None
 
     @property
     def state(self) -> str:
@@ -133,7 +138,7 @@ class Watch:
             self._see({"log_overshoot": log(max(statistics["relative_loss"], 1e-12))}, updates=1)
         if pairs:
             statistics |= self._look(pairs, state, config)
-        if self.sign is None:
+        if self.suspicion is None:
             self.healthy_at = state.num_clips
         return statistics
 
@@ -149,11 +154,12 @@ class Watch:
 
     def state_dict(self) -> dict[str, Any]:
         """Numbers and their names."""
-        return copy.deepcopy(vars(self)) | {"sign": asdict(self.sign) if self.sign else None}
+        return copy.deepcopy(vars(self)) | {"suspicion": asdict(self.suspicion) if self.suspicion else None}
 
     def load_state_dict(self, contents: dict[str, Any]) -> None:
         """What `state_dict` returned."""
-        vars(self).update(copy.deepcopy(contents) | {"sign": Sign(**contents["sign"]) if contents["sign"] else None})
+        suspicion = contents["suspicion"]
+        vars(self).update(copy.deepcopy(contents) | {"suspicion": Sign(**suspicion) if suspicion else None})
 
     def _look(self, pairs: dict[str, float], state: TrainState, config: Config) -> dict[str, float]:
         """Judge by what has been seen, clips and weights of this update included; returns the running means."""
@@ -163,8 +169,7 @@ class Watch:
         figures, varieties = self.figures(), self._varieties()
         varied = [labels for labels, variety in varieties.items() if variety > VARIETY_LIMITS[0]]
         self.varied += [labels for labels in varied if labels not in self.varied]
-        if self.updates >= FIRST_VERDICT:
-            self.sign = self._worst(list(self._signs(figures, config)))
+        self.suspicion = self._worst(list(self._signs(figures, config)))
         return {f"{WATCHED}{name}": value for name, value in figures.items() if isfinite(value)}
 
     def _worst(self, signs: list[Sign]) -> Sign | None:
@@ -220,7 +225,8 @@ class Watch:
 
     def _sign(self, name: str, figure: float, limits: tuple[float, float], label: int = -1) -> Iterator[Sign]:
         """The sign if a figure is above a limit; one that was seen before stays until it is some way below."""
-        before = self.sign.severity if self.sign and (self.sign.name, self.sign.label) == (name, label) else 0
+        last = self.suspicion
+        before = last.severity if last and (last.name, last.label) == (name, label) else 0
         for severity in (2, 1):
             if figure > limits[severity - 1] * (1 - WAY_BACK if before >= severity else 1):
                 yield Sign(name, severity, label)

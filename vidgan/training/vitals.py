@@ -11,9 +11,9 @@ import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
 
 from vidgan.training.losses import Objective
+from vidgan.training.processes import whole
 
 # Clips are compared as thumbnails, so that grain is not taken for variety: 4 to 7 frames of so many rows and columns.
 THUMBNAIL_FRAMES, THUMBNAIL_SIDE = 4, 16
@@ -68,7 +68,7 @@ def thumbnails(video: Tensor) -> Tensor:
 def dead_share(network: nn.Module) -> float:
     """Share of the channels of all convolutions and linear layers whose gradient is exactly zero, 0..1."""
     alive = [
-        (_whole(layer.weight.grad).flatten(1) != 0).any(1)
+        (whole(layer.weight.grad).flatten(1) != 0).any(1)
         for layer in network.modules()
         if isinstance(layer, nn.Linear | nn.modules.conv._ConvNd) and layer.weight.grad is not None
     ]
@@ -80,12 +80,6 @@ def weight_drift(average: nn.Module, current: nn.Module) -> float:
     weights = list(current.parameters())
     differences = torch._foreach_sub(list(average.parameters()), weights)
     size, distance = (
-        torch.stack([_whole(norm) for norm in torch._foreach_norm(tensors)]).norm()
-        for tensors in (weights, differences)
+        torch.stack([whole(norm) for norm in torch._foreach_norm(tensors)]).norm() for tensors in (weights, differences)
     )
     return (distance / size).item()
-
-
-def _whole(tensor: Tensor) -> Tensor:
-    """A tensor, brought together if it is spread over processes."""
-    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
