@@ -291,7 +291,7 @@ def test_what_was_seen_is_part_of_the_checkpoint(tmp_path):
     state, _ = play(game(60))
     state.watch.suspicion = Sign("variety", 2, 1)
     state.watch.updates = 1000
-    save_checkpoint(tmp_path / "checkpoint.pt", state, manifest_hash="")
+    save_checkpoint(tmp_path / "checkpoint.pt", contents_of(state, manifest_hash=""))
     again = new_state(game(60), 2, CPU)
     load_checkpoint(tmp_path / "checkpoint.pt", again)
     assert vars(again.watch) == vars(state.watch)
@@ -325,7 +325,7 @@ def test_a_change_of_state_is_one_line_and_is_on_record(early, tmp_path):
     said = Console(file=StringIO(), width=1000)
     config = game(40, discriminator_lr=0.05)
     assert run_training(config, footage(), tmp_path, console=said).finished
-    changes = [line for line in said.file.getvalue().splitlines() if "collapsed: " in line]
+    changes = [line for line in said.file.getvalue().splitlines() if "kclips: collapsed: " in line]
     assert len(changes) == 1
     assert "0.2 kclips: collapsed: the discriminator runs away: its logits of real and generated clips" in changes[0]
     assert "Try: lower train.discriminator_lr from 0.05" in changes[0]

@@ -302,8 +302,8 @@ def test_nothing_saved_is_lost_and_the_run_goes_on_in_parts(plates, tmp_path, mo
     config = tiny()
     prepared = look_at_footage(plates, config.data, QUIET).prepare("train")
 
-    def fails_at_clip_24(state, clips, config):
-        for statistics in train(state, clips, config):
+    def fails_at_clip_24(state, *others):
+        for statistics in train(state, *others):
             yield statistics
             if state.num_clips == 24:
                 raise MemoryError

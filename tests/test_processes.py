@@ -107,7 +107,7 @@ def test_two_processes_make_the_update_that_one_makes(name, of_two, of_one):
     contents, said, *_ = torch.load(of_two / "found0.pt", weights_only=True)[name]
     state, said_by_one = of_one[name]
     assert_same_but_for_rounding(contents, contents_of(state, manifest_hash=""))
-    for figure in said.keys() - {"waiting"}:
+    for figure in said.keys() - {"waiting", "accuracy"}:  # the latter is of pairs within one process' share
         assert said[figure] == pytest.approx(said_by_one[figure], rel=1e-3, abs=1e-4), figure
 
 

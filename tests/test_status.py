@@ -15,7 +15,7 @@ import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
-from vidgan import run as run_module
+from vidgan import run_output
 from vidgan.cli import app
 from vidgan.config_files import build_config
 from vidgan.errors import RequestError
@@ -199,7 +199,7 @@ def test_a_run_writes_its_page_at_the_start_with_each_sheet_and_at_its_end(tmp_p
         write_page(folder, ended=ended)
         seen.append((read_status(folder).num_clips, ended))
 
-    monkeypatch.setattr(run_module, "write_page", watching)
+    monkeypatch.setattr(run_output, "write_page", watching)
     run_training(config(0.04), footage(), tmp_path, console=QUIET)
     assert seen == [(0, False), (16, False), (32, False), (40, True)]
     assert "finished" in (tmp_path / "status.html").read_text()
