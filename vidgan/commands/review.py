@@ -109,7 +109,7 @@ def compare(
     labels: Annotated[
         str | None, typer.Option(help="Names on the pictures, with commas; default: of the files")
     ] = None,
-    gain: Annotated[float, typer.Option(help="Differences are multiplied by this")] = 8.0,
+    gain: Annotated[float, typer.Option(help="Differences are multiplied by this")] = 4.0,
     at: Annotated[float | None, typer.Option(help="Place of the wipe, 0 to 1; default: it moves")] = None,
     columns: Annotated[int | None, typer.Option(min=1, help="Of a sheet")] = None,
     rate: Annotated[str | None, typer.Option(help="Frames a second, for frame sequences")] = None,

@@ -9,7 +9,7 @@ sheet        any number in a grid, labelled: a wedge of settings, a sheet of tak
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from math import ceil, cos, pi
 from pathlib import Path
@@ -35,7 +35,7 @@ class Comparison:
     """How several pictures become one."""
 
     layout: str = "side"
-    gain: float = 8.0
+    gain: float = 4.0
     at: float | None = None
     columns: int | None = None
 
@@ -109,10 +109,7 @@ def compared(
 
     def frames() -> Iterator[np.ndarray]:
         for index, pictures in enumerate(zip(*opened, strict=False)):
-            fitted = [
-                as_levels(frame.fitted(as_rgb(picture), each.pixel_aspect), 255)
-                for picture, each in zip(pictures, opened, strict=True)
-            ]
+            fitted = [_fitted(as_rgb(each), of, frame) for each, of in zip(pictures, opened, strict=True)]
             yield comparison.frame(fitted, labels, index)
 
     pictures = Pictures(
@@ -133,6 +130,14 @@ def _size_of(pictures: Pictures) -> DeliveryFrame:
     height, width = first.shape[0], round(first.shape[1] * pictures.pixel_aspect)
     factor = ceil(NARROWEST / width)
     return DeliveryFrame(f"{width * factor}x{height * factor}", "nearest" if factor > 1 else "lanczos")
+
+
+def _fitted(picture: np.ndarray, of: Pictures, frame: DeliveryFrame) -> np.ndarray:
+    """uint8; what is larger than the frame is never thinned out to it."""
+    width, height = frame.size_for(picture.shape[1], picture.shape[0], of.pixel_aspect)
+    if frame.filter == "nearest" and (picture.shape[1] > width or picture.shape[0] > height):
+        frame = replace(frame, filter="lanczos")
+    return as_levels(frame.fitted(picture, of.pixel_aspect), 255)
 
 
 def _name(pictures: Pictures) -> str:

@@ -168,7 +168,7 @@ class Job:
             "class": shared("class"),
             "seed": shared("seed"),
             "weights": weights[:8] if isinstance(weights, str) else None,
-            "rate": None if self.rate is None else f"{float(self.rate):.6g}",
+            "rate": None if self.rate is None else _decimal(self.rate),
             "date": date.today().isoformat(),
         }
         return {name: value for name, value in values.items() if value is not None}
@@ -181,7 +181,7 @@ class Job:
         rows = {
             "version": values.get("version"),
             "frames": f"{first}-{first + count - 1} ({count}{handles})",
-            "rate": f"{values['rate']} frames/s ({self.rate})" if self.rate else None,
+            "rate": _rate_in_words(self.rate) if self.rate else None,
             "timecode": str(self.timecode) if self.rate and wanted.timecode else None,
             "note": wanted.note,
             "class": values.get("class"),
@@ -196,3 +196,13 @@ class Job:
             "vidgan": __version__,
         }
         return {name: str(value) for name, value in rows.items() if value not in (None, "")}
+
+
+def _decimal(rate: Fraction) -> str:
+    """Such as 23.976."""
+    return f"{float(rate):.3f}".rstrip("0").rstrip(".")
+
+
+def _rate_in_words(rate: Fraction) -> str:
+    exact = "" if rate.denominator == 1 else f" ({rate})"
+    return f"{_decimal(rate)} frames/s{exact}"

@@ -15,9 +15,11 @@ from vidgan.media.movies import read_header
 from vidgan.media.sequences import frame_sequence_from_pattern, is_pattern
 from vidgan.media.stills import STILL_SUFFIXES, read_still_header
 from vidgan.review.trace import record_of
-from vidgan.weights import WEIGHTS_FORMAT, WEIGHTS_NAME
+from vidgan.weights import DEMO_NAME, WEIGHTS_FORMAT, WEIGHTS_NAME, find_weights
 
 WEIGHTS_SUFFIX = Path(WEIGHTS_NAME).suffix
+
+_WORTH_A_LINE = ("title", "timecode", "reel_name", "software", "smpte:timecode", "dpx:timecode", "compression")
 
 
 def describe(path: str | Path) -> dict[str, object]:
@@ -26,14 +28,13 @@ def describe(path: str | Path) -> dict[str, object]:
     A pattern or a run folder stands for its first frame or its weights. Raises `RequestError` if there is no such
     file, `MediaError` or `WeightsError` if it cannot be read.
     """
-    path = Path(path)
+    given, path = str(path), Path(path)
     if is_pattern(path) and not path.exists():
         path = frame_sequence_from_pattern(path).paths()[0]
-    if path.is_dir() and (path / WEIGHTS_NAME).is_file():
-        path = path / WEIGHTS_NAME
+    if path.is_dir() or given == DEMO_NAME:
+        path = find_weights(given)
     if not path.is_file():
-        what = "is a folder" if path.is_dir() else "no such file"
-        raise RequestError(f"{path}: {what} (expected a movie, a still, an animation or weights)")
+        raise RequestError(f"{path}: no such file (expected a movie, a still, an animation or weights)")
     if path.suffix == WEIGHTS_SUFFIX:
         return {"file": str(path), "kind": "weights", "weights": _of_weights(path)}
     texts, record = read_texts(path), record_of([path])
@@ -46,14 +47,15 @@ def describe(path: str | Path) -> dict[str, object]:
 def in_lines(found: dict[str, object]) -> list[str]:
     """What `describe` found, for a terminal."""
     lines = [f"{found['file']}: {found['kind']}"]
-    for part in ("picture", "weights", "texts"):
-        lines += [_line(name, value) for name, value in found.get(part, {}).items()]
+    for part in ("picture", "weights"):
+        lines += _lines(found.get(part, {}))
+    lines += _lines({name: text for name, text in found.get("texts", {}).items() if name in _WORTH_A_LINE})
     record = found.get("record")
     if found["kind"] == "weights":
         return lines
     if record is None:
         return [*lines, "made by: it does not say (no record of vidgan in it or beside it)"]
-    lines += [_line(f"delivery {name}", value) for name, value in (record["delivery"] or {}).items()]
+    lines += [f"delivery {line}" for line in _lines(record["delivery"] or {})]
     if record["digital_source_type"]:
         lines.append(f"digital source type: {record['digital_source_type']}")
     for take in record["made_by"]:
@@ -110,8 +112,9 @@ def _of_weights(path: Path) -> dict[str, object]:
     return {"sha256": sha256, "tensors": count, **metadata, **named}
 
 
-def _line(name: str, value: object) -> str:
-    return f"{name.replace('_', ' ')}: {_short(value)}"
+def _lines(values: dict[str, object]) -> list[str]:
+    """A line for each that says something."""
+    return [f"{name.replace('_', ' ')}: {_short(value)}" for name, value in values.items() if value not in (None, "")]
 
 
 def _short(value: object) -> str:

@@ -28,7 +28,7 @@ def slate(picture: np.ndarray, title: str, rows: Mapping[str, str]) -> np.ndarra
             "or leave it out"
         )
     frame = np.full((height, width, 3), _BACKGROUND, np.float32)
-    size, margin = text_size(width), max(6, width // 40)
+    size, margin = max(text_size(width), min(width // 42, height // 24)), max(6, width // 40)
     bars = max(4, height // 12)
     _put_bars(frame[height - 2 * bars :])
     column = width if height < 300 else round(0.62 * width)
