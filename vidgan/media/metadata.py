@@ -12,6 +12,7 @@ from vidgan.errors import MediaError
 from vidgan.media.formats import suffixes_of
 from vidgan.media.still_files import open_still
 from vidgan.media.stills import STILL_SUFFIXES
+from vidgan.media.xmp import read_packet
 
 # What each kind of file calls the one long text it has.
 DESCRIPTION = "description"
@@ -66,12 +67,7 @@ def _of_animation(path: Path) -> dict[str, str]:
             comment = picture.info.get("comment", b"")
             if comment:
                 return {DESCRIPTION: comment.decode("utf-8", "replace")}
-            rdf = picture.getxmp().get("xmpmeta", {}).get("RDF", {}).get("Description", {})
+            description, source = read_packet(picture.info.get("xmp", b""))
     except (OSError, UnidentifiedImageError) as error:
         raise MediaError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'no picture'})") from None
-    texts = {}
-    if "DigitalSourceType" in rdf:
-        texts["source"] = str(rdf["DigitalSourceType"])
-    if "description" in rdf:
-        texts[DESCRIPTION] = str(rdf["description"]["Alt"]["li"]["text"])
-    return texts
+    return {name: text for name, text in ((DESCRIPTION, description), ("source", source)) if text}

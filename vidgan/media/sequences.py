@@ -17,10 +17,11 @@ import numpy as np
 from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
-from vidgan.files import writable_folder
+from vidgan.files import on_disk, writable_folder
 from vidgan.media.formats import FORMATS, format_for
-from vidgan.media.still_writer import StillLabels
-from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
+from vidgan.media.levels import as_rgb
+from vidgan.media.still_writer import StillLabels, encode_still
+from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -165,7 +166,7 @@ def write_frame_sequence(
     if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         known = ", ".join(WRITTEN_STILL_SUFFIXES)
         raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected {known})")
-    format_for(pattern, format)
+    chosen = format_for(pattern, format)
     writable_folder(folder)
     old = _existing(pattern)
     if old and not overwrite:
@@ -175,7 +176,12 @@ def write_frame_sequence(
         numbers = []
         for number, frame in enumerate(frames, start=first_number):
             own = labels if labels.timecode is None else replace(labels, timecode=labels.timecode.plus(len(numbers)))
-            write_still(staged.path(number), frame, format=format, labels=own)
+            try:
+                encode_still(staged.path(number), as_rgb(frame), chosen, own)
+                on_disk(staged.path(number))
+            except OSError as error:
+                final = replace(staged, folder=folder).path(number)
+                raise MediaError(f"{final}: cannot be written ({error.strerror or error})") from None
             numbers.append(number)
         if not numbers:
             raise MediaError(f"{pattern}: there are no frames to write")

@@ -55,7 +55,7 @@ class StillLabels:
 def encode_still(path: Path, picture: np.ndarray, chosen: Format, labels: StillLabels) -> None:
     """Write [H, W, 3], uint8 or float32 0..1 (EXR: float32 of any range, scene-linear), in a format of stills.
 
-    Raises `MediaError` if it cannot be written, or if an EXR is asked for of 8-bit numbers, which are no light.
+    Raises `OSError` if it cannot be written, `MediaError` if an EXR is asked for of 8-bit numbers, which are no light.
     """
     if chosen.scene_linear and picture.dtype == np.uint8:
         raise MediaError(f"{path}: EXR holds scene-linear light, these are 8-bit display-referred numbers")
@@ -153,4 +153,4 @@ def _by_openimageio(path: Path, pixels: np.ndarray, form: oiio.BASETYPE, attribu
     written = output.open(str(path), header) and output.write_image(np.ascontiguousarray(pixels))
     error = output.geterror()
     if not (output.close() and written):
-        raise MediaError(f"{path}: cannot be written ({' '.join((error or output.geterror()).split())[:160]})")
+        raise OSError(" ".join((error or output.geterror()).replace(f'"{path}"', "it").split())[:160])

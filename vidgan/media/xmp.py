@@ -6,10 +6,11 @@
 
 from __future__ import annotations
 
+import re
 import struct
 import zlib
 from pathlib import Path
-from xml.sax.saxutils import escape
+from xml.sax.saxutils import escape, unescape
 
 MADE_BY_NETWORK = "trainedAlgorithmicMedia"
 HOLDS_SOME = "compositeWithTrainedAlgorithmicMedia"
@@ -38,6 +39,14 @@ def xmp_packet(*, tool: str, description: str, digital_source_type: str | None) 
 <dc:description><rdf:Alt><rdf:li xml:lang="x-default">{escape(description)}</rdf:li></rdf:Alt></dc:description>
 </rdf:Description></rdf:RDF></x:xmpmeta>
 <?xpacket end="r"?>""".encode()
+
+
+def read_packet(packet: bytes) -> tuple[str | None, str | None]:
+    """Description and address of the digital source type of a packet that `xmp_packet` made; None for what it lacks."""
+    text = packet.decode("utf-8", "replace")
+    description = re.search(r"<dc:description>.*?<rdf:li[^>]*>(.*?)</rdf:li>", text, re.DOTALL)
+    source = re.search(r"<Iptc4xmpExt:DigitalSourceType>(.*?)</", text)
+    return unescape(description[1]) if description else None, source[1] if source else None
 
 
 def append_to_mp4(path: Path, packet: bytes) -> None:

@@ -27,7 +27,7 @@ from vidgan.media.formats import Format, format_for
 from vidgan.media.movie_writer import MovieLabels, write_movie
 from vidgan.media.sequences import is_pattern, sequence_pattern, write_frame_sequence
 from vidgan.media.still_writer import EXR_COMPRESSIONS, StillLabels
-from vidgan.media.stills import write_still
+from vidgan.media.stills import STILL_SUFFIXES, write_still
 from vidgan.review.delivery import Delivery, Job
 from vidgan.review.names import next_version
 from vidgan.review.pictures import Pictures, open_pictures
@@ -82,7 +82,10 @@ def export(
     write = {"movie": _write_movie, "animation": _write_animation, "stills": _write_stills}[chosen.kind]
     num_frames = write(job, frames, metadata or {}, overwrite)
     sidecar = sidecar_path(_target(job))
-    write_text(sidecar, json.dumps(job.record().as_dict(), indent=2) + "\n")
+    try:
+        write_text(sidecar, json.dumps(job.record().as_dict(), indent=2) + "\n")
+    except OSError as error:
+        raise RequestError(f"{sidecar}: cannot be written ({error.strerror}); {output} is whole, without it") from None
     return ExportResult(output, num_frames, None if chosen.kind == "stills" else job.rate, _notes(job), sidecar)
 
 
@@ -222,5 +225,6 @@ def _check_output(job: Job) -> None:
                 f"{job.output}: {job.num_frames} frames, and many frames do not fit one still; give "
                 f"{job.output.stem}.####{suffix} or a folder"
             )
-    elif job.format.kind == "stills" and _target(job).parent.resolve() in {file.parent for file in inputs}:
+    stills = {file.parent for file in inputs if file.suffix.lower() in STILL_SUFFIXES}
+    if job.format.kind == "stills" and not _is_one_still(job) and _target(job).parent.resolve() in stills:
         raise RequestError(f"{_target(job).parent}: holds the input; choose another folder for the output")
