@@ -165,6 +165,17 @@ class RgbDecoder:
             rgb = rgb * alpha + np.array(self.read_as.background, np.float32) * (1 - alpha)
         return rgb if rgb.dtype == np.uint8 else np.rint(rgb).astype(np.uint8)
 
+    def deep_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """float32 [H, W, 3] 0..1 where there are more than 8 bits, no alpha and no other colours; else as `rgb`."""
+        _check_format(frame.format)
+        levels, matrix = _levels_of_16_bits(frame), matrix_for_decoding(frame)
+        deep = _bits(frame.format) > 8 and not _is_transparent(frame.format) and matrix in _SCALER_MATRICES
+        if not deep or self._processor(frame, levels) is not None:
+            return self.rgb(frame)
+        black, white = levels
+        pixels = self._scaled(frame, matrix, "rgb48le").astype(np.float32)
+        return ((pixels - black) / np.float32(white - black)).clip(0, 1)
+
     def _processor(self, frame: av.VideoFrame, levels: Levels) -> CPUProcessor | None:
         """What is left to do once matrix and range are undone; None if nothing is."""
         if self.read_as.color_space is not None:

@@ -26,6 +26,8 @@ class Codec:
     """The quality unless one is asked for, and the worst there is; 0 is the best. None: the codec has one quality."""
     two_pass_key: str | None = None
     """The encoder's option that takes `pass=1:stats=FILE`; None where it cannot be given a size in bits."""
+    few_frames: tuple[str, str] | None = None
+    """An option, and what to add to it, for movies of one or two frames."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,8 @@ FORMATS = {
                 smallest=(16, 16),
                 crf=(16, 51),
                 two_pass_key="x265-params",
+                # With B-frames every second movie of one or two frames fails at its end (FFmpeg 8.1).
+                few_frames=("x265-params", "bframes=0"),
             ),
         ),
         Format(

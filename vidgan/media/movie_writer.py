@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import chain
+from itertools import chain, islice
 from pathlib import Path
 
 import av
@@ -28,6 +28,10 @@ from vidgan.media.formats import Format, check_size, format_for, suffixes_of
 from vidgan.media.levels import as_rgb
 from vidgan.media.timecode import Timecode
 from vidgan.media.xmp import append_to_mp4
+
+
+# What `Codec.few_frames` is for.
+_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -93,9 +97,9 @@ def write_movie(
         if bitrate is None:
             return write.whole(frames, quality)
         with tempfile.TemporaryDirectory() as folder:
-            passes = {number: f"pass={number}:stats={folder}/stats" for number in (1, 2)}
-            write.nothing(frames, _with_pass(chosen, quality, passes[1]))
-            return write.whole(frames, _with_pass(chosen, quality, passes[2]))
+            key = chosen.codec.two_pass_key
+            write.nothing(frames, _with(quality, key, f"pass=1:stats={folder}/stats"))
+            return write.whole(frames, _with(quality, key, f"pass=2:stats={folder}/stats"))
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -123,9 +127,9 @@ def _quality(chosen: Format, crf: int | None, bitrate: int | None) -> dict[str, 
     return dict(codec.options) | {"crf": str(crf)}
 
 
-def _with_pass(chosen: Format, options: dict[str, str], which: str) -> dict[str, str]:
-    key = chosen.codec.two_pass_key
-    return options | {key: f"{options[key]}:{which}" if key in options else which}
+def _with(options: dict[str, str], key: str, more: str) -> dict[str, str]:
+    """More settings for an option that holds several."""
+    return options | {key: f"{options[key]}:{more}" if key in options else more}
 
 
 @dataclass(frozen=True)
@@ -142,7 +146,7 @@ class _Writing:
 
     def whole(self, frames: Iterable[np.ndarray], options: dict[str, str]) -> int:
         """The file, under its name when it is done."""
-        first, pictures = self._checked(frames)
+        first, pictures, options = self._checked(frames, options)
         with written_beside(self.path) as beside:
             with av.open(beside, "w", options=self._container_options()) as out:
                 out.metadata.update(self.labels.tags())
@@ -155,19 +159,22 @@ class _Writing:
         """The first of two passes: what is encoded is measured and thrown away."""
         if iter(frames) is frames:
             raise RequestError("two passes need frames that can be gone through twice; state --crf")
-        first, pictures = self._checked(frames)
+        first, pictures, options = self._checked(frames, options)
         with av.open("nowhere", "w", format="null") as out:
             self._encode(out, first, pictures, options, with_sound=False)
 
-    def _checked(self, frames: Iterable[np.ndarray]) -> tuple[np.ndarray, Iterator[np.ndarray]]:
-        """The first picture, and all of them; sizes that do not fit are found before there is a file."""
-        frames = iter(frames)
-        first = next(frames, None)
-        if first is None:
+    def _checked(
+        self, frames: Iterable[np.ndarray], options: dict[str, str]
+    ) -> tuple[np.ndarray, Iterator[np.ndarray], dict[str, str]]:
+        """The first picture, all of them, and the options; a size that does not fit is found before there is a file."""
+        frames = (as_rgb(frame) for frame in frames)
+        head = list(islice(frames, _FEW + 1))
+        if not head:
             raise MediaError(f"{self.path}: there are no frames to write")
-        first = as_rgb(first)
-        check_size(self.path, self.format, first.shape[1], first.shape[0])
-        return first, _same_size(self.path, chain([first], (as_rgb(frame) for frame in frames)))
+        check_size(self.path, self.format, head[0].shape[1], head[0].shape[0])
+        if len(head) <= _FEW and self.format.codec.few_frames:
+            options = _with(options, *self.format.codec.few_frames)
+        return head[0], _same_size(self.path, chain(head, frames)), options
 
     def _container_options(self) -> dict[str, str]:
         """Without use_metadata_tags MP4 drops every key it does not know, without a word."""

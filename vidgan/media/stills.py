@@ -37,7 +37,7 @@ class Still:
     """A still, read."""
 
     rgb: np.ndarray
-    """uint8 [H, W, 3] 0..255, display-referred sRGB, as shown."""
+    """uint8 [H, W, 3] 0..255, display-referred sRGB, as shown; float32 0..1 if read deep and stored in more bits."""
     header: StillHeader
     num_cleaned: int
     """Pixels that held NaN, infinity or absurd values; see `read_still`."""
@@ -55,11 +55,11 @@ def read_still_header(path: str | Path, read_as: ReadAs = ReadAs()) -> StillHead
         return plan_of(file, read_as)[0]
 
 
-def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
+def read_still(path: str | Path, read_as: ReadAs = ReadAs(), *, deep: bool = False) -> Still:
     """A still as display-referred sRGB.
 
-    Numbers are rounded once, to 8 bits. A transparent picture that is display-referred (PNG, TIFF, TGA) is laid over
-    the background in display-referred values; one that is scene-linear or of a stated colour space is laid over it in
+    Numbers are rounded once, to 8 bits; with `deep` they are not rounded. A transparent picture that is
+    display-referred (PNG, TIFF, TGA) is laid over the background in display-referred values; one that is scene-linear or of a stated colour space is laid over it in
     light, before the view (see `color_space.display_referred`). What lies outside an EXR's data window is black and
     transparent. In floating point, NaN becomes 0 and anything beyond +-65504 (the half float's range, infinity
     included) becomes +-65504, before all else; `num_cleaned` counts the pixels in which a colour was so, or that half
@@ -83,6 +83,8 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
     if alpha is not None and file.format in ("tga", "bmp") and not alpha.any():
         alpha = None  # 32-bit files of programs that leave the fourth byte at 0
     rgb = _display_referred(np.broadcast_to(colors, (*colors.shape[:2], 3)), alpha, plan, read_as)
+    if rgb.dtype != np.uint8:
+        rgb = rgb / np.float32(255) if deep else np.rint(rgb).astype(np.uint8)
     return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned, stored)
 
 
@@ -108,7 +110,7 @@ def _cleaned(pixels: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillPlan, read_as: ReadAs) -> np.ndarray:
-    """[H, W, 3] and [H, W, 1] as stored -> uint8 [H, W, 3], laid over the background."""
+    """[H, W, 3] and [H, W, 1] as stored -> [H, W, 3] 0..255, uint8 or float32, laid over the background."""
     if plan.source is None and alpha is None and colors.dtype == np.uint8 and plan.icc_profile is None:
         return colors
     if alpha is not None:
@@ -119,13 +121,13 @@ def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillP
         values, associated = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0), False
     if plan.source is not None:
         display = display_referred(values, plan.source, read_as, alpha=alpha, associated=associated)
-        return np.rint(display * 255).astype(np.uint8)
+        return display * 255
     levels = values.clip(0, 1) * 255
     if plan.icc_profile is not None:
         levels = to_srgb(np.rint(levels).astype(np.uint8), plan.icc_profile)
     if alpha is not None:
         levels = levels * alpha + np.array(read_as.background, np.float32) * (1 - alpha)
-    return np.rint(levels).astype(np.uint8)
+    return levels
 
 
 def _fraction(stored: np.ndarray) -> np.ndarray:

@@ -74,7 +74,7 @@ def export(
     chosen = format_for(output, wanted.format)
     _check_settings(wanted, chosen)
     color = plan_color(wanted.color, chosen)
-    pictures = open_pictures(input)
+    pictures = open_pictures(input, deep=chosen.bits > 8)
     made_by = made_by or record_of(pictures.files)
     job = Job(wanted.cut.of(pictures), output, chosen, wanted, color, made_by)
     _check_output(job)
@@ -183,8 +183,6 @@ def _notes(job: Job) -> tuple[str, ...]:
     if job.pixel_aspect != 1 and not (job.format.is_quicktime or job.format.name in ("exr", "dpx")):
         squashed = f"pixels are {job.pixel_aspect} wide for 1 high"
         notes.append(f"{squashed}, which {job.output.name} cannot say: seen squashed")
-    if job.pictures.files and job.format.kind == "stills" and job.format.bits > 8:
-        notes.append(f"pictures are read at 8 bits a channel: the {job.format.bits} of {job.format.words} hold no more")
     return tuple(notes)
 
 
@@ -218,13 +216,11 @@ def _check_output(job: Job) -> None:
     inputs = {file.resolve() for file in job.pictures.files}
     if job.output.resolve() in inputs:
         raise RequestError(f"{job.output}: is the input; choose another name for the output")
-    if _is_one_still(job):
-        if job.num_frames != 1:
-            suffix = job.output.suffix
-            raise RequestError(
-                f"{job.output}: {job.num_frames} frames, and many frames do not fit one still; give "
-                f"{job.output.stem}.####{suffix} or a folder"
-            )
+    if _is_one_still(job) and job.num_frames != 1:
+        raise RequestError(
+            f"{job.output}: {job.num_frames} frames, and many frames do not fit one still; give "
+            f"{job.output.stem}.####{job.output.suffix} or a folder"
+        )
     stills = {file.parent for file in inputs if file.suffix.lower() in STILL_SUFFIXES}
     if job.format.kind == "stills" and not _is_one_still(job) and _target(job).parent.resolve() in stills:
         raise RequestError(f"{_target(job).parent}: holds the input; choose another folder for the output")

@@ -42,11 +42,11 @@ class Pictures:
         return self.frames()
 
 
-def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictures) -> Pictures:
+def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictures, *, deep: bool = False) -> Pictures:
     """Pictures of a movie, a folder or pattern of a frame sequence, one still, or frames [T, H, W, C] in memory.
 
-    A movie is decoded once for its timestamps, because headers lie about the rate. Raises `MediaError` if it cannot be
-    read, `RequestError` for numbers missing in a sequence and a folder that holds none or several.
+    With `deep`, what files hold beyond 8 bits comes as float32 0..1 instead of uint8. A movie is decoded once for its
+    timestamps, because headers lie about the rate. Raises `MediaError` if it cannot be read, `RequestError` for numbers missing in a sequence and a folder that holds none or several.
     """
     if isinstance(input, Pictures):
         return input
@@ -56,12 +56,12 @@ def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictur
         return Pictures("frames", lambda: iter(input), len(input), no_rate_because="frames in memory have no rate")
     path = Path(input)
     if is_pattern(path) and not path.exists():
-        return _of_sequence(frame_sequence_from_pattern(path))
+        return _of_sequence(frame_sequence_from_pattern(path), deep)
     if path.is_dir():
-        return _of_sequence(_only_sequence(path))
+        return _of_sequence(_only_sequence(path), deep)
     if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
-        return _of_sequence(find_sequences([path])[0][0])
-    return _of_movie(path)
+        return _of_sequence(find_sequences([path])[0][0], deep)
+    return _of_movie(path, deep)
 
 
 def _only_sequence(folder: Path) -> FrameSequence:
@@ -75,14 +75,14 @@ def _only_sequence(folder: Path) -> FrameSequence:
     return sequences[0]
 
 
-def _of_sequence(sequence: FrameSequence) -> Pictures:
+def _of_sequence(sequence: FrameSequence, deep: bool) -> Pictures:
     name = str(sequence.folder / sequence.pattern)
     if missing := sequence.missing():
         shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
     return Pictures(
         name,
-        lambda: (read_still(path).rgb for path in sequence.paths()),
+        lambda: (read_still(path, deep=deep).rgb for path in sequence.paths()),
         len(sequence.numbers),
         no_rate_because="a frame sequence has no rate",
         files=tuple(sequence.paths()),
@@ -90,7 +90,7 @@ def _of_sequence(sequence: FrameSequence) -> Pictures:
     )
 
 
-def _of_movie(path: Path) -> Pictures:
+def _of_movie(path: Path, deep: bool) -> Pictures:
     header = read_header(path)
     seconds = [frame.seconds for frame in read_movie(path)]
     rate = rate_from_timestamps(seconds, header.rate)
@@ -104,7 +104,7 @@ def _of_movie(path: Path) -> Pictures:
             notes.append(f"{path.name} is cut off: {num_missing} frames that its header promises are missing")
     return Pictures(
         str(path),
-        lambda: (frame.rgb() for frame in read_movie(path)),
+        lambda: (frame.rgb(deep=deep) for frame in read_movie(path)),
         len(seconds),
         rate=rate,
         no_rate_because="its frames come at no constant rate",
