@@ -29,7 +29,6 @@ from vidgan.media.levels import as_rgb
 from vidgan.media.timecode import Timecode
 from vidgan.media.xmp import append_to_mp4
 
-
 # What `Codec.few_frames` is for.
 _FEW = 2
 

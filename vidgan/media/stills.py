@@ -59,11 +59,11 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs(), *, deep: bool = Fal
     """A still as display-referred sRGB.
 
     Numbers are rounded once, to 8 bits; with `deep` they are not rounded. A transparent picture that is
-    display-referred (PNG, TIFF, TGA) is laid over the background in display-referred values; one that is scene-linear or of a stated colour space is laid over it in
-    light, before the view (see `color_space.display_referred`). What lies outside an EXR's data window is black and
-    transparent. In floating point, NaN becomes 0 and anything beyond +-65504 (the half float's range, infinity
-    included) becomes +-65504, before all else; `num_cleaned` counts the pixels in which a colour was so, or that half
-    float's largest number itself.
+    display-referred (PNG, TIFF, TGA) is laid over the background in display-referred values; one that is scene-linear
+    or of a stated colour space is laid over it in light, before the view (see `color_space.display_referred`). What
+    lies outside an EXR's data window is black and transparent. In floating point, NaN becomes 0 and anything beyond
+    +-65504 (the half float's range, infinity included) becomes +-65504, before all else; `num_cleaned` counts the
+    pixels in which a colour was so, or that half float's largest number itself.
 
     Raises `MediaError` as `read_still_header` does and if the pixels are damaged or cut off, and `ConfigError` for a
     colour space or view that the OpenColorIO config does not have.

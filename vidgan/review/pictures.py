@@ -46,7 +46,8 @@ def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictur
     """Pictures of a movie, a folder or pattern of a frame sequence, one still, or frames [T, H, W, C] in memory.
 
     With `deep`, what files hold beyond 8 bits comes as float32 0..1 instead of uint8. A movie is decoded once for its
-    timestamps, because headers lie about the rate. Raises `MediaError` if it cannot be read, `RequestError` for numbers missing in a sequence and a folder that holds none or several.
+    timestamps, because headers lie about the rate. Raises `MediaError` if it cannot be read, `RequestError` for numbers
+    missing in a sequence and a folder that holds none or several.
     """
     if isinstance(input, Pictures):
         return input
