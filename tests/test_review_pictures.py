@@ -56,6 +56,18 @@ def test_a_burn_in_says_what_it_is_told_and_each_frame_its_own_number():
     assert (pictures[0] != pictures[1]).any()
 
 
+def test_an_export_burns_in_the_number_and_the_timecode_of_each_frame(tmp_path):
+    burn_ins = BurnIns("{shot} {version}|{timecode}|{frame}", "{seed} {weights} {class}")
+    take = {"seed": 7, "weights_sha256": "0123456789ab", "class": "walk"}
+    settings = {"rate": Fraction(24), "timecode": "00:59:59:23", "first_number": 97, "made_by": Record((take,))}
+    export(np.stack([GREY] * 3), tmp_path / "dawn_v002.####.png", burn_ins=burn_ins, **settings)
+    written = open_pictures(tmp_path / "dawn_v002.####.png")
+    for index, picture in enumerate(written):
+        said = {"shot": "dawn", "version": "v002", "seed": 7, "weights": "01234567", "class": "walk"}
+        said |= {"frame": 97 + index, "timecode": ["00:59:59:23", "01:00:00:00", "01:00:00:01"][index]}
+        assert (picture == burn_ins.over(GREY, said)).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(st.integers(256, 700), st.text("abcdefgh_ 0123456789", min_size=1, max_size=60), st.integers(1, 3))
 def test_no_word_is_cut_off_at_any_width_from_256(width, text, parts):

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 import av
@@ -15,6 +18,9 @@ REC_709 = ColorTags("bt709", "bt709", "bt709", "tv")
 
 # The scaler's white in 16 bits: it takes 16 bits for 8 that were shifted up.
 _WHITE_OF_16_BITS = 255 << 8
+
+# Frames that are being converted while one is encoded.
+_AHEAD = 2
 
 _PRIMARIES = {name: ColorPrimaries(number) for number, name in PRIMARIES.items()}
 _TRANSFERS = {name: ColorTrc(number) for number, name in TRANSFERS.items()}
@@ -33,9 +39,26 @@ class FrameEncoder:
 
     def frame(self, picture: np.ndarray) -> av.VideoFrame:
         """uint8 [H, W, 3], or float32 0..1 of that shape -> a tagged frame: limited range, full where it is RGB."""
+        return self._converted(self._loaded(picture))
+
+    def frames(self, pictures: Iterable[np.ndarray]) -> Iterator[av.VideoFrame]:
+        """The frames of pictures, in order, each converted while those before it are encoded."""
+        with ThreadPoolExecutor(max_workers=1) as converter:
+            ahead: deque[Future[av.VideoFrame]] = deque()
+            for picture in pictures:
+                ahead.append(converter.submit(self._converted, self._loaded(picture)))
+                if len(ahead) > _AHEAD:
+                    yield ahead.popleft().result()
+            while ahead:
+                yield ahead.popleft().result()
+
+    def _loaded(self, picture: np.ndarray) -> av.VideoFrame:
+        """A copy, so that whoever made the picture may use its memory again."""
         eight_bits = picture.dtype == np.uint8 or not self.is_yuv
         levels = as_levels(picture, 255 if eight_bits else _WHITE_OF_16_BITS)
-        frame = av.VideoFrame.from_ndarray(levels, format="rgb24" if eight_bits else "rgb48le")
+        return av.VideoFrame.from_ndarray(levels, format="rgb24" if eight_bits else "rgb48le")
+
+    def _converted(self, frame: av.VideoFrame) -> av.VideoFrame:
         if not self.is_yuv:
             return self._tagged(self._scaler.reformat(frame, format=self.pixel_format))
         frame = self._scaler.reformat(

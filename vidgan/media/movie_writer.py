@@ -196,8 +196,7 @@ class _Writing:
         if self.audio is not None and with_sound:
             track = ScratchTrack(self.audio, out, self.path.suffix.lower(), self.rate, self.silent_frames)
         num_frames = num_packets = 0
-        for picture in pictures:
-            frame = encoder.frame(picture)
+        for frame in encoder.frames(pictures):
             frame.pts, frame.time_base = num_frames, 1 / self.rate
             num_packets += _mux(out, stream.encode(frame))
             num_frames += 1

@@ -15,9 +15,8 @@ from vidgan.media.movies import read_header
 from vidgan.media.sequences import frame_sequence_from_pattern, is_pattern
 from vidgan.media.stills import STILL_SUFFIXES, read_still_header
 from vidgan.review.trace import record_of
-from vidgan.weights import DEMO_NAME, WEIGHTS_FORMAT, WEIGHTS_NAME, find_weights
 
-WEIGHTS_SUFFIX = Path(WEIGHTS_NAME).suffix
+WEIGHTS_SUFFIX = ".safetensors"
 
 _WORTH_A_LINE = ("title", "timecode", "reel_name", "software", "smpte:timecode", "dpx:timecode", "compression")
 
@@ -25,13 +24,15 @@ _WORTH_A_LINE = ("title", "timecode", "reel_name", "software", "smpte:timecode",
 def describe(path: str | Path) -> dict[str, object]:
     """Everything that is known of a file, as plain data: `file`, `kind`, `picture` or `weights`, `texts`, `record`.
 
-    A pattern or a run folder stands for its first frame or its weights. Raises `RequestError` if there is no such
-    file, `MediaError` or `WeightsError` if it cannot be read.
+    A pattern stands for its first frame, a run folder or "demo" for its weights. Raises `RequestError` if there is no
+    such file, `MediaError` or `WeightsError` if it cannot be read.
     """
     given, path = str(path), Path(path)
     if is_pattern(path) and not path.exists():
         path = frame_sequence_from_pattern(path).paths()[0]
-    if path.is_dir() or given == DEMO_NAME:
+    if not path.is_file() and not path.suffix:
+        from vidgan.weights import find_weights  # brings torch, which takes seconds
+
         path = find_weights(given)
     if not path.is_file():
         raise RequestError(f"{path}: no such file (expected a movie, a still, an animation or weights)")
@@ -98,6 +99,8 @@ def _picture(path: Path) -> dict[str, object]:
 
 
 def _of_weights(path: Path) -> dict[str, object]:
+    from vidgan.weights import WEIGHTS_FORMAT
+
     try:
         with safe_open(path, framework="np") as file:
             metadata = file.metadata() or {}
