@@ -301,11 +301,20 @@ def test_a_format_is_read_back_by_another_program_as_the_readme_says(name, table
 @pytest.mark.parametrize("count", [1, 2])
 def test_a_movie_may_have_one_frame_or_two(name, count, tmp_path):
     output = tmp_path / f"a{FORMATS[name].suffixes[0]}"
-    for seed in range(24 if name == "hevc" else 0):  # with B-frames, one in two fails
-        noise = np.random.default_rng(seed).integers(0, 256, (count, 64, 64, 3), dtype=np.uint8)
-        export(noise, output, format=name, rate=NTSC_FILM)
     export(frames()[:count], output, format=name, rate=NTSC_FILM)
     assert ffprobe(output)["streams"][0]["nb_read_frames"] == str(count)
+
+
+def test_hevc_of_one_frame_or_two_can_be_written_again_and_again(tmp_path):
+    """With B-frames the encoder fails at the end of most of them, once memory has been used before."""
+    code = (
+        "import sys, numpy as np; from fractions import Fraction; from vidgan.media.movie_writer import write_movie\n"
+        "for seed in range(60):\n"
+        "    noise = np.random.default_rng(seed).integers(0, 256, (1 + seed % 2, 64, 64, 3)).astype(np.uint8)\n"
+        "    write_movie(sys.argv[1], noise, format='hevc', rate=Fraction(24))"
+    )
+    command = [sys.executable, "-c", code, str(tmp_path / "a.mp4")]
+    assert subprocess.run(command, capture_output=True, text=True).stderr == ""
 
 
 # Colours
