@@ -329,6 +329,7 @@ def test_an_exr_holds_the_light_of_the_chart_in_the_primaries_it_states(name, tm
     stated = np.array(header.getattribute("chromaticities")).reshape(4, 2)
     assert stated == pytest.approx(np.array(CHROMATICITIES[primaries]), abs=1e-4)
     assert any("not recovered" in note for note in result.notes)
+    assert "not recovered" in header.getattribute("ImageDescription")
     assert picture.max() == 1
 
 

@@ -4,9 +4,9 @@ python tools/bench_export.py                           1,000 frames of 1920x1080
 python tools/bench_export.py --formats hevc --frames 200
 
 Both read 8-bit RGB frames from one file, bring them to the codec's pixels with the same scaler and flags, encode with
-the same settings on all cores, and put the index in front. The sides take turns, a movie each, until both have encoded all
-frames. Both seconds are given: of the clock, and of the processor, of all threads and child processes together, which
-count other programs on the machine as little as they can. Ratios above 1: vidgan is the faster.
+the same settings on all cores, and put the index in front. The sides take turns, a movie each, until both have encoded
+all frames. Both seconds are given: of the clock, and of the processor, of all threads and child processes together,
+which count other programs on the machine as little as they can. Ratios above 1: vidgan is the faster.
 """
 
 from __future__ import annotations

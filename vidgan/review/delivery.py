@@ -149,6 +149,7 @@ class Job:
             "timecode": str(self.first_timecode) if self.first_timecode else None,
             "reel": wanted.reel,
             "audio": Path(wanted.audio).name if wanted.audio else None,
+            "notes": list(self.color.notes) or None,
         }
         return Record(self.made_by.made_by, self.made_by.all_made, delivery)
 

@@ -4,6 +4,7 @@
     export("dawn.mp4", "dawn.####.exr", color=DeliveryColor("acescg"))
     export("dawn.mp4", "frames/")          frames/frames.1001.png, ...
     export(frames, "dawn.mov", rate=Fraction(24), format="prores4444", timecode="01:00:00:00")
+    export(Pictures("seed 7", lambda: render_take(...), 48, rate), "take7.mov", made_by=Record((sidecar,)))
 
 Every frame asked for is written once, in order. One frame is held at a time, except for GIF and WebP.
 """

@@ -64,7 +64,7 @@ def in_lines(found: dict[str, object]) -> list[str]:
         lines.append(f"made by vidgan {take.get('vidgan_version')}: {_short(shown)}")
         lines.append(f"config: {_short(take.get('config'))}")
     if not record["made_by"]:
-        lines.append("made by: no network that vidgan knows of")
+        lines.append("made by: what was exported did not say")
     return lines
 
 
