@@ -102,10 +102,11 @@ def test_a_dry_run_prints_settings_levels_parameters_clips_and_memory_and_trains
 def test_export_and_the_tool_of_that_name_write_the_same_movie(trained, tmp_path):
     folder, _ = trained
     source = folder / "footage" / "fire" / "a.mkv"
-    result = vidgan("export", source, tmp_path / "one.mp4", "--rate", "25")
+    settings = ["--rate", "25", "--shot", "dawn"]
+    result = vidgan("export", source, tmp_path / "one.mp4", *settings)
     assert result.returncode == 0, result.stderr
     assert "one.mp4: 10 frames at 25 frames/s" in result.stdout
-    tool = [sys.executable, str(ROOT / "tools/export_mp4.py"), str(source), str(tmp_path / "two.mp4"), "--rate", "25"]
+    tool = [sys.executable, str(ROOT / "tools/export_mp4.py"), str(source), str(tmp_path / "two.mp4"), *settings]
     assert subprocess.run(tool, capture_output=True).returncode == 0
     assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
 

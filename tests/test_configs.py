@@ -95,6 +95,8 @@ def shortened(command):
         words += ["--num-clips", "8"]
     if "tools/bench_quality.py" in words:
         words += ["--minutes", "0.05", "--points", "1", "--num-clips", "8", "--only", "half the channels"]
+    if "tools/bench_export.py" in words:
+        words += ["--frames", "2", "--turns", "1", "--height", "90", "--width", "160"]
     if "tools/bench_loader.py" in words:
         words += ["--quick"]
     if "tools/make_footage.py" in words:

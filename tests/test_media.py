@@ -14,10 +14,11 @@ import pytest
 from PIL import Image
 
 from vidgan.errors import MediaError, RequestError
+from vidgan.media.animations import delays, write_animation
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.sequences import find_sequences, frame_sequence_from_pattern, write_frame_sequence
-from vidgan.media.stills import gif_delays, read_still, read_still_header, write_gif, write_still
+from vidgan.media.stills import read_still, read_still_header, write_still
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 HARD = Path(__file__).parents[2] / "shared" / "hard"
@@ -441,23 +442,24 @@ def test_a_still_that_cannot_be_read_is_refused_in_words(tmp_path):
         with pytest.raises(MediaError, match=words):
             read_still(tmp_path / name)
     with pytest.raises(MediaError, match=r"expected uint8"):
-        write_still(tmp_path / "a.png", np.zeros((4, 4, 3)))
+        write_still(tmp_path / "a.png", np.zeros((4, 4, 3), np.int32))
     with pytest.raises(MediaError, match=r"expected .png"):
         write_still(tmp_path / "a.tga", np.zeros((4, 4, 3), np.uint8))
 
 
 def test_gif_delays_sum_to_the_time_of_the_frames(tmp_path):
-    assert gif_delays(5, Fraction(24)) == [40, 40, 40, 50, 40]
-    assert abs(sum(gif_delays(240, NTSC_FILM)) - 10010) <= 10
-    write_gif(tmp_path / "a.gif", iter(grey_frames(24)), rate=Fraction(24))
+    assert delays(5, Fraction(24), 10) == [40, 40, 40, 50, 40]
+    assert abs(sum(delays(240, NTSC_FILM, 10)) - 10010) <= 10
+    assert abs(sum(delays(240, NTSC_FILM, 1)) - 10010) <= 1
+    write_animation(tmp_path / "a.gif", iter(grey_frames(24)), rate=Fraction(24))
     with Image.open(tmp_path / "a.gif") as gif:
-        delays = []
+        shown = []
         for index in range(gif.n_frames):
             gif.seek(index)
-            delays.append(gif.info["duration"])
-        assert (len(delays), sum(delays), gif.info["loop"]) == (24, 1000, 0)
+            shown.append(gif.info["duration"])
+        assert (len(shown), sum(shown), gif.info["loop"]) == (24, 1000, 0)
     with pytest.raises(MediaError, match="at most 50"):
-        write_gif(tmp_path / "a.gif", grey_frames(2), rate=Fraction(60))
+        write_animation(tmp_path / "a.gif", grey_frames(2), rate=Fraction(60))
 
 
 # Frame sequences
@@ -622,7 +624,7 @@ def test_a_movie_that_cannot_be_written_leaves_nothing_behind(tmp_path):
         ("a.mp4", broken(), {}, "disk of the input"),
         ("a.mp4", even, {"crf": 52}, "crf is 52"),
         ("a.mp4", even, {"rate": Fraction(0)}, "rate is 0"),
-        ("a.mov", even, {}, r"expected .mp4 or .mkv"),
+        ("a.avi", even, {}, r"expected .mp4, .mov, .mkv"),
         ("nowhere/a.mp4", even, {}, "cannot be written"),
     ]
     for name, frames, options, words in cases:

@@ -38,7 +38,7 @@ from vidgan.footage.clips import ClipSampler
 from vidgan.footage.look import SMALL_SIDE
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.footage.scan_movie import scan_movie
-from vidgan.media.color import YuvEncoder
+from vidgan.media.encoding import FrameEncoder
 from vidgan.media.movies import read_movie
 
 NUM_FRAMES, BATCH_SIZE, RATE = 16, 16, Fraction(24)
@@ -395,10 +395,10 @@ def make_prores(path: Path, frames: Iterator[np.ndarray]) -> None:
 
 def encode(path: Path, frames: Iterator[np.ndarray], codec: str, form: str, options: dict[str, str]) -> None:
     """A movie tagged as Rec.709."""
-    encoder, stream = YuvEncoder(), None
+    encoder, stream = FrameEncoder("yuv420p"), None
     with av.open(path, "w") as out:
         for index, picture in enumerate(frames):
-            frame = encoder.yuv(picture)
+            frame = encoder.frame(picture)
             if stream is None:
                 stream = out.add_stream(codec, rate=RATE, options=options)
                 stream.width, stream.height, stream.pix_fmt = frame.width, frame.height, form

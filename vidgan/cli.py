@@ -21,6 +21,8 @@ COMMANDS = {
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,
+    "compare": review.compare,
+    "info": review.info,
     "demo": training.demo,
 }
 

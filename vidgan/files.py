@@ -24,12 +24,17 @@ def written_beside(path: str | Path) -> Iterator[Path]:
         permissions = beside.stat().st_mode
         yield beside
         beside.chmod(permissions)
-        with beside.open("rb+") as file:
-            os.fsync(file.fileno())
+        on_disk(beside)
         beside.replace(path)
     finally:
         with suppress(FileNotFoundError):
             beside.unlink()
+
+
+def on_disk(path: Path) -> None:
+    """Return when a file has left the machine's memory. Raises `OSError` if it cannot."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
 
 
 def write_text(path: str | Path, text: str) -> None:

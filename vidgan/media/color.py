@@ -1,11 +1,12 @@
-"""Colour tags, and the two conversions between FFmpeg's pixels and red, green, blue.
+"""Colour tags, and the conversion of FFmpeg's pixels to red, green, blue.
 
 Four tags say what the numbers in a movie mean: primaries, transfer, matrix, range. FFmpeg guesses where a tag is
-missing, and guesses wrong for HD, so nothing is left to it: matrix and range are stated, in both directions.
+missing, and guesses wrong for HD, so nothing is left to it: matrix and range are stated.
 
-    reading   tagged: as tagged;  untagged: Rec.709 from 720 lines or 1280 columns up, else Rec.601; limited range
-              primaries and transfer other than those of Rec.709: see `vidgan.media.tagged_color`
-    writing   Rec.709, limited range, tagged 1-1-1
+    tagged       as tagged; primaries and transfer other than those of Rec.709: see `vidgan.media.tagged_color`
+    untagged     Rec.709 from 720 lines or 1280 columns up, else Rec.601; limited range
+
+The way back is `vidgan.media.encoding`.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from dataclasses import dataclass, field
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, Interpolation, VideoReformatter
+from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 from PyOpenColorIO import CPUProcessor
 
 from vidgan.errors import MediaError
@@ -79,7 +80,7 @@ _SCALER_MATRICES = {
 }
 
 # Without these flags a flat 8-bit colour comes out up to 3 levels wrong; with them at most 1.
-_EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+EXACT = Interpolation.BICUBIC | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 
 
 @dataclass(frozen=True)
@@ -164,6 +165,17 @@ class RgbDecoder:
             rgb = rgb * alpha + np.array(self.read_as.background, np.float32) * (1 - alpha)
         return rgb if rgb.dtype == np.uint8 else np.rint(rgb).astype(np.uint8)
 
+    def deep_rgb(self, frame: av.VideoFrame) -> np.ndarray:
+        """float32 [H, W, 3] 0..1 where there are more than 8 bits, no alpha and no other colours; else as `rgb`."""
+        _check_format(frame.format)
+        levels, matrix = _levels_of_16_bits(frame), matrix_for_decoding(frame)
+        deep = _bits(frame.format) > 8 and not _is_transparent(frame.format) and matrix in _SCALER_MATRICES
+        if not deep or self._processor(frame, levels) is not None:
+            return self.rgb(frame)
+        black, white = levels
+        pixels = self._scaled(frame, matrix, "rgb48le").astype(np.float32)
+        return ((pixels - black) / np.float32(white - black)).clip(0, 1)
+
     def _processor(self, frame: av.VideoFrame, levels: Levels) -> CPUProcessor | None:
         """What is left to do once matrix and range are undone; None if nothing is."""
         if self.read_as.color_space is not None:
@@ -186,7 +198,7 @@ class RgbDecoder:
             frame,
             format="gbrp" if by_plane else form,
             dst_color_range=ColorRange.JPEG,
-            interpolation=_EXACT,
+            interpolation=EXACT,
             **source,
         )
         return (self._packer.reformat(scaled, format=form) if by_plane else scaled).to_ndarray()
@@ -234,24 +246,3 @@ def _white_of_alpha(form: av.VideoFormat) -> int:
     if form.name == "pal8" or bits > 16 or (form.is_rgb and (bits > 8 or not form.is_planar)):
         return 65535
     return ((1 << bits) - 1) << (16 - bits)
-
-
-@dataclass(frozen=True)
-class YuvEncoder:
-    """Turns RGB pictures into frames for H.264: yuv420p, Rec.709, limited range, tagged 1-1-1."""
-
-    _scaler: VideoReformatter = field(default_factory=VideoReformatter)
-
-    def yuv(self, picture: np.ndarray) -> av.VideoFrame:
-        """uint8 [H, W, 3] -> a tagged yuv420p frame; H and W even."""
-        frame = self._scaler.reformat(
-            av.VideoFrame.from_ndarray(picture, format="rgb24"),
-            format="yuv420p",
-            src_color_range=ColorRange.JPEG,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
-            interpolation=_EXACT,
-        )
-        frame.color_primaries = ColorPrimaries.BT709
-        frame.color_trc = ColorTrc.BT709
-        return frame

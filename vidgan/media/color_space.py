@@ -28,7 +28,7 @@ BUILTIN_DISPLAY, BUILTIN_VIEW = "sRGB - Display", "Un-tone-mapped"
 _LINEAR_REC_709 = "Linear Rec.709 (sRGB)"
 _INTERCHANGE = "ACES2065-1"
 
-_OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
+OCIO_ERRORS = (ocio.Exception, ocio.ExceptionMissingFile)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def display_referred(
 
     Raises `ConfigError` for a colour space or view that the config does not have, or a view that has no inverse.
     """
-    path, view = _config_path(), read_as.view
+    path, view = config_path(), read_as.view
     if alpha is None or (associated and not any(read_as.background)):
         display = _apply(_processor(path, source, read_as.exposure, view), pixels)
         return display.clip(0, 1, out=display)
@@ -79,7 +79,7 @@ def display_referred(
 
 def processor_for_16_bits(source: Source, read_as: ReadAs, levels: Levels) -> ocio.CPUProcessor:
     """uint16 RGB of `source` -> uint8 RGB for the display, for `apply_to_16_bits`. Raises as `display_referred`."""
-    return _processor(_config_path(), source, read_as.exposure, read_as.view, levels=levels)
+    return _processor(config_path(), source, read_as.exposure, read_as.view, levels=levels)
 
 
 def apply_to_16_bits(processor: ocio.CPUProcessor, pixels: np.ndarray) -> np.ndarray:
@@ -122,19 +122,21 @@ def _apply(processor: ocio.CPUProcessor, pixels: np.ndarray) -> np.ndarray:
     return result
 
 
-def _config_path() -> str:
+def config_path() -> str:
+    """What `$OCIO` names; empty for the built-in config."""
     return os.environ.get("OCIO", "")
 
 
 @lru_cache(maxsize=4)
-def _config(path: str) -> ocio.Config:
+def ocio_config(path: str) -> ocio.Config:
+    """The config of `config_path`. Raises `ConfigError` if it cannot be loaded."""
     try:
         config = ocio.Config.CreateFromFile(path) if path else builtin_config()
         # Without this, OpenColorIO takes two LUTs of the same size and extremes for one.
         config.setProcessorCacheFlags(ocio.PROCESSOR_CACHE_OFF)
         config.validate()
-    except _OCIO_ERRORS as error:
-        raise ConfigError(f"$OCIO {path}: cannot be loaded ({_one_line(error)}); correct it or unset it") from None
+    except OCIO_ERRORS as error:
+        raise ConfigError(f"$OCIO {path}: cannot be loaded ({one_line(error)}); correct it or unset it") from None
     return config
 
 
@@ -158,19 +160,19 @@ def _processor(
     levels: Levels | None = None,
 ) -> ocio.CPUProcessor:
     """From the source, the light or the display to the light or the display."""
-    config = _config(path)
+    config = ocio_config(path)
     steps = []
     if start == "source":
         steps += _to_light(config, source)
         steps.append(ocio.MatrixTransform(matrix=_diagonal(2.0**exposure)))
     elif start == "display":
-        steps.append(_view_transform(config, view, bool(path), inverse=True))
+        steps.append(view_transform(config, view, bool(path), inverse=True))
     if end == "display":
-        steps.append(_view_transform(config, view, bool(path)))
+        steps.append(view_transform(config, view, bool(path)))
     try:
         return cpu_processor(config, steps, levels)
-    except _OCIO_ERRORS as error:
-        raise ConfigError(f"{path or BUILTIN_CONFIG}: cannot convert these colours ({_one_line(error)})") from None
+    except OCIO_ERRORS as error:
+        raise ConfigError(f"{path or BUILTIN_CONFIG}: cannot convert these colours ({one_line(error)})") from None
 
 
 def _to_light(config: ocio.Config, source: Source) -> list[ocio.Transform]:
@@ -186,7 +188,7 @@ def _to_light(config: ocio.Config, source: Source) -> list[ocio.Transform]:
     else:
         steps = [_cineon()]
     to_interchange = builtin_config().getProcessor(_LINEAR_REC_709, _INTERCHANGE).createGroupTransform()
-    return [*steps, to_interchange, ocio.ColorSpaceTransform(src=_interchange(config), dst=ocio.ROLE_SCENE_LINEAR)]
+    return [*steps, to_interchange, ocio.ColorSpaceTransform(src=interchange(config), dst=ocio.ROLE_SCENE_LINEAR)]
 
 
 def _cineon() -> ocio.Transform:
@@ -203,22 +205,31 @@ def _cineon() -> ocio.Transform:
     return log
 
 
-def _interchange(config: ocio.Config) -> str:
+def interchange(config: ocio.Config) -> str:
     """What ACES2065-1 is called in this config."""
     if config.hasRole("aces_interchange"):
         return "aces_interchange"
     try:
         return ocio.Config.IdentifyBuiltinColorSpace(config, builtin_config(), _INTERCHANGE)
-    except _OCIO_ERRORS:
+    except OCIO_ERRORS:
         raise ConfigError(
             "the $OCIO config does not say which of its colour spaces is ACES2065-1 (the role aces_interchange), so "
             "nothing a file says of its colours can be used; state color_space"
         ) from None
 
 
-def _view_transform(config: ocio.Config, view: str | None, own: bool, *, inverse: bool = False) -> ocio.Transform:
-    """From light to the display, or back."""
-    display = config.getDefaultDisplay() if own else BUILTIN_DISPLAY
+def view_transform(
+    config: ocio.Config, view: str | None, own: bool, *, display: str | None = None, inverse: bool = False
+) -> ocio.Transform:
+    """From light to a display, or back; without one the display that pictures are read for.
+
+    Raises `ConfigError` for a display or view that the config does not have.
+    """
+    usual = config.getDefaultDisplay() if own else BUILTIN_DISPLAY
+    display = display or usual
+    displays = list(config.getDisplays())
+    if display not in displays:
+        raise ConfigError(f"display {display!r} is not in the OpenColorIO config{did_you_mean(display, displays)}")
     known = list(config.getViews(display))
     view = view or (config.getDefaultView(display) if own else BUILTIN_VIEW)
     if view not in known:
@@ -227,5 +238,6 @@ def _view_transform(config: ocio.Config, view: str | None, own: bool, *, inverse
     return ocio.DisplayViewTransform(src=ocio.ROLE_SCENE_LINEAR, display=display, view=view, direction=direction)
 
 
-def _one_line(error: Exception) -> str:
+def one_line(error: Exception) -> str:
+    """What OpenColorIO says, without line breaks."""
     return " ".join(str(error).split())

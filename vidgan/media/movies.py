@@ -67,13 +67,15 @@ class MovieFrame:
     _decoder: RgbDecoder
     _orientation: Orientation
 
-    def rgb(self) -> np.ndarray:
+    def rgb(self, *, deep: bool = False) -> np.ndarray:
         """uint8 [H, W, 3] 0..255, display-referred Rec.709, full range, turned as it is to be shown.
 
-        Raises `MediaError` if the colours cannot be converted.
+        With `deep`, float32 0..1 where more than 8 bits are stored and they are Rec.709 without alpha. Raises
+        `MediaError` if the colours cannot be converted.
         """
         with self._errors_in_words():
-            return np.require(self._orientation.shown(self._decoder.rgb(self._frame)), requirements=["C", "W"])
+            picture = self._decoder.deep_rgb(self._frame) if deep else self._decoder.rgb(self._frame)
+            return np.require(self._orientation.shown(picture), requirements=["C", "W"])
 
     def small(self, longer_side: int) -> np.ndarray:
         """uint8 [h, w, 3] in the order blue, green, red, as stored, about `longer_side` long: to look at, quickly.

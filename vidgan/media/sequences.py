@@ -7,17 +7,21 @@ by fileseq; one `#` is one digit, so `shot.####.png` has four and `shot.#.png` i
 from __future__ import annotations
 
 import re
+import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
-from vidgan.files import writable_folder
-from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
+from vidgan.files import on_disk, writable_folder
+from vidgan.media.formats import FORMATS, format_for
+from vidgan.media.levels import as_rgb
+from vidgan.media.still_writer import StillLabels, encode_still
+from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -126,35 +130,66 @@ def _parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
     return path.parent, parsed.basename(), parsed.zfill(), parsed.extension()
 
 
-def write_frame_sequence(
-    target: str | Path, frames: Iterable[np.ndarray], *, first_number: int = 1001, overwrite: bool = False
-) -> FrameSequence:
-    """Write frames uint8 [H, W, 3] or [H, W, 1] as stills and return what was written.
+def sequence_pattern(target: str | Path, suffix: str = ".png") -> Path:
+    """The pattern that a target means: itself, or `takes/dawn/dawn.####.png` for the folder `takes/dawn`.
 
-    `target` is a pattern, or a folder: `takes/dawn` holds `dawn.1001.png` and so on. Each file is whole or absent.
-    Old frames of that name are never mixed with new ones: they are refused, or removed with `overwrite`.
-
-    Raises `RequestError` if the folder cannot be written or holds such frames, `MediaError` if there are no frames.
+    Raises `RequestError` if the text is no pattern.
     """
     target = Path(target)
-    pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####.png"
+    pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####{suffix}"
+    _parse_pattern(pattern)
+    return pattern
+
+
+def write_frame_sequence(
+    target: str | Path,
+    frames: Iterable[np.ndarray],
+    *,
+    first_number: int = 1001,
+    format: str | None = None,
+    labels: StillLabels = StillLabels(),
+    overwrite: bool = False,
+) -> FrameSequence:
+    """Write frames [H, W, 3] or [H, W, 1], as `write_still` takes them, and return what was written.
+
+    `target` is a pattern, or a folder: `takes/dawn` holds `dawn.1001.png` and so on. All frames are written into a
+    hidden folder and moved to their names at the end: a sequence that was interrupted is not there at all. Old frames
+    of that name are never mixed with new ones: they are refused, or removed with `overwrite`. The timecode of `labels`
+    is that of the first frame.
+
+    Raises `RequestError` if the folder cannot be written or holds such frames, `MediaError` if there are no frames or
+    one cannot be written.
+    """
+    suffix = FORMATS[format].suffixes[0] if format in FORMATS else ".png"
+    pattern = sequence_pattern(target, suffix)
     folder, prefix, padding, suffix = _parse_pattern(pattern)
     if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
-        raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected .png or .jpg)")
+        known = ", ".join(WRITTEN_STILL_SUFFIXES)
+        raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected {known})")
+    chosen = format_for(pattern, format)
     writable_folder(folder)
     old = _existing(pattern)
     if old and not overwrite:
         raise RequestError(f"{pattern}: {len(old)} frames of that name exist; remove them or choose another name")
-    sequence = FrameSequence(folder, prefix, padding, suffix, ())
-    numbers = []
-    for number, frame in enumerate(frames, start=first_number):
-        write_still(sequence.path(number), frame)
-        numbers.append(number)
-    if not numbers:
-        raise MediaError(f"{pattern}: there are no frames to write")
-    written = FrameSequence(folder, prefix, padding, suffix, tuple(numbers))
-    for path in set(old) - set(written.paths()):
-        path.unlink()
+    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{prefix}", suffix=".part") as hidden:
+        staged = FrameSequence(Path(hidden), prefix, padding, suffix, ())
+        numbers = []
+        for number, frame in enumerate(frames, start=first_number):
+            own = labels if labels.timecode is None else replace(labels, timecode=labels.timecode.plus(len(numbers)))
+            try:
+                encode_still(staged.path(number), as_rgb(frame), chosen, own)
+                on_disk(staged.path(number))
+            except OSError as error:
+                final = replace(staged, folder=folder).path(number)
+                raise MediaError(f"{final}: cannot be written ({error.strerror or error})") from None
+            numbers.append(number)
+        if not numbers:
+            raise MediaError(f"{pattern}: there are no frames to write")
+        written = FrameSequence(folder, prefix, padding, suffix, tuple(numbers))
+        for path in set(old) - set(written.paths()):
+            path.unlink()
+        for number in numbers:
+            staged.path(number).replace(written.path(number))
     return written
 
 

@@ -1,4 +1,4 @@
-"""Stills in and out. PNG, JPEG, TIFF, TGA, BMP, DPX, Cineon and EXR are read, PNG, JPEG and GIF are written.
+"""Stills in and out. PNG, JPEG, TIFF, DPX, EXR, TGA, BMP and Cineon are read, the first five are written.
 
 Reading: a layer is chosen and its numbers are taken for what the header says (`still_plan`), brought to
 display-referred sRGB (`color_space`), laid over the background where they are transparent, and turned upright.
@@ -6,13 +6,9 @@ display-referred sRGB (`color_space`), laid over the background where they are t
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
-from fractions import Fraction
-from itertools import pairwise
 from pathlib import Path
 
-import imageio.v3 as iio
 import numpy as np
 import OpenImageIO as oiio
 
@@ -20,15 +16,17 @@ from vidgan.errors import MediaError
 from vidgan.files import written_beside
 from vidgan.media.color_space import display_referred
 from vidgan.media.digest import digest
+from vidgan.media.formats import format_for, suffixes_of
+from vidgan.media.levels import as_rgb
 from vidgan.media.primaries import SceneLinear
 from vidgan.media.read_as import ReadAs
 from vidgan.media.still_colors import to_srgb
 from vidgan.media.still_files import open_still
 from vidgan.media.still_plan import StillHeader, StillPlan, plan_of
+from vidgan.media.still_writer import StillLabels, encode_still
 
 STILL_SUFFIXES = (".exr", ".dpx", ".cin", ".tif", ".tiff", ".png", ".jpg", ".jpeg", ".tga", ".bmp")
-WRITTEN_STILL_SUFFIXES = (".png", ".jpg", ".jpeg")
-JPEG_QUALITY = 95
+WRITTEN_STILL_SUFFIXES = suffixes_of("stills")
 
 # The largest number of a half float and the next step: what lies beyond is no light, but a mishap of a renderer.
 _ABSURD = 65504.0
@@ -39,7 +37,7 @@ class Still:
     """A still, read."""
 
     rgb: np.ndarray
-    """uint8 [H, W, 3] 0..255, display-referred sRGB, as shown."""
+    """uint8 [H, W, 3] 0..255, display-referred sRGB, as shown; float32 0..1 if read deep and stored in more bits."""
     header: StillHeader
     num_cleaned: int
     """Pixels that held NaN, infinity or absurd values; see `read_still`."""
@@ -57,15 +55,15 @@ def read_still_header(path: str | Path, read_as: ReadAs = ReadAs()) -> StillHead
         return plan_of(file, read_as)[0]
 
 
-def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
+def read_still(path: str | Path, read_as: ReadAs = ReadAs(), *, deep: bool = False) -> Still:
     """A still as display-referred sRGB.
 
-    Numbers are rounded once, to 8 bits. A transparent picture that is display-referred (PNG, TIFF, TGA) is laid over
-    the background in display-referred values; one that is scene-linear or of a stated colour space is laid over it in
-    light, before the view (see `color_space.display_referred`). What lies outside an EXR's data window is black and
-    transparent. In floating point, NaN becomes 0 and anything beyond +-65504 (the half float's range, infinity
-    included) becomes +-65504, before all else; `num_cleaned` counts the pixels in which a colour was so, or that half
-    float's largest number itself.
+    Numbers are rounded once, to 8 bits; with `deep` they are not rounded. A transparent picture that is
+    display-referred (PNG, TIFF, TGA) is laid over the background in display-referred values; one that is scene-linear
+    or of a stated colour space is laid over it in light, before the view (see `color_space.display_referred`). What
+    lies outside an EXR's data window is black and transparent. In floating point, NaN becomes 0 and anything beyond
+    +-65504 (the half float's range, infinity included) becomes +-65504, before all else; `num_cleaned` counts the
+    pixels in which a colour was so, or that half float's largest number itself.
 
     Raises `MediaError` as `read_still_header` does and if the pixels are damaged or cut off, and `ConfigError` for a
     colour space or view that the OpenColorIO config does not have.
@@ -85,6 +83,8 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs()) -> Still:
     if alpha is not None and file.format in ("tga", "bmp") and not alpha.any():
         alpha = None  # 32-bit files of programs that leave the fourth byte at 0
     rgb = _display_referred(np.broadcast_to(colors, (*colors.shape[:2], 3)), alpha, plan, read_as)
+    if rgb.dtype != np.uint8:
+        rgb = rgb / np.float32(255) if deep else np.rint(rgb).astype(np.uint8)
     return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned, stored)
 
 
@@ -110,7 +110,7 @@ def _cleaned(pixels: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillPlan, read_as: ReadAs) -> np.ndarray:
-    """[H, W, 3] and [H, W, 1] as stored -> uint8 [H, W, 3], laid over the background."""
+    """[H, W, 3] and [H, W, 1] as stored -> [H, W, 3] 0..255, uint8 or float32, laid over the background."""
     if plan.source is None and alpha is None and colors.dtype == np.uint8 and plan.icc_profile is None:
         return colors
     if alpha is not None:
@@ -121,13 +121,13 @@ def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillP
         values, associated = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0), False
     if plan.source is not None:
         display = display_referred(values, plan.source, read_as, alpha=alpha, associated=associated)
-        return np.rint(display * 255).astype(np.uint8)
+        return display * 255
     levels = values.clip(0, 1) * 255
     if plan.icc_profile is not None:
         levels = to_srgb(np.rint(levels).astype(np.uint8), plan.icc_profile)
     if alpha is not None:
         levels = levels * alpha + np.array(read_as.background, np.float32) * (1 - alpha)
-    return np.rint(levels).astype(np.uint8)
+    return levels
 
 
 def _fraction(stored: np.ndarray) -> np.ndarray:
@@ -137,46 +137,22 @@ def _fraction(stored: np.ndarray) -> np.ndarray:
     return stored.astype(np.float32) / np.float32(np.iinfo(stored.dtype).max)
 
 
-def write_still(path: str | Path, frame: np.ndarray) -> None:
-    """Write uint8 [H, W, 3] or [H, W, 1] as PNG or JPEG, as the suffix says; whole or absent.
+def write_still(
+    path: str | Path, picture: np.ndarray, *, format: str | None = None, labels: StillLabels = StillLabels()
+) -> None:
+    """Write [H, W, 3] or [H, W, 1], uint8 or 0..1 in floating point, as a still; whole or absent.
 
-    Raises `MediaError` for another suffix or shape.
+    `format` is a name of `vidgan.media.formats`; the suffix decides without one (.png is 8 bits). EXR holds
+    scene-linear light of any range, in floating point.
+
+    Raises `MediaError` for another suffix or shape, or if it cannot be written.
     """
     path = Path(path)
     if path.suffix.lower() not in WRITTEN_STILL_SUFFIXES:
-        raise MediaError(f"{path}: a still cannot be written as {path.suffix!r} (expected .png or .jpg)")
-    picture = as_rgb(frame)
-    options = {} if path.suffix.lower() == ".png" else {"quality": JPEG_QUALITY, "subsampling": 0}
-    with written_beside(path) as beside:
-        iio.imwrite(beside, picture, plugin="pillow", **options)
-
-
-def as_rgb(frame: np.ndarray) -> np.ndarray:
-    """uint8 [H, W, 3] or [H, W, 1] -> uint8 [H, W, 3], contiguous. Raises `MediaError` for anything else."""
-    if frame.dtype != np.uint8 or frame.ndim != 3 or frame.shape[2] not in (1, 3):
-        raise MediaError(f"a frame is {frame.dtype} {list(frame.shape)} (expected uint8 [H, W, 3] or [H, W, 1])")
-    return np.ascontiguousarray(np.broadcast_to(frame, (*frame.shape[:2], 3)))
-
-
-def write_gif(path: str | Path, frames: Iterable[np.ndarray], *, rate: Fraction) -> int:
-    """Write uint8 [H, W, 3] or [H, W, 1] frames as a GIF that loops for ever; returns the number of frames.
-
-    Raises `MediaError` above 50 frames a second, which no GIF can show, and if there are no frames.
-    """
-    if rate > 50:
-        raise MediaError(f"{path}: a GIF shows at most 50 frames a second, not {rate}; export an MP4")
-    pictures = [as_rgb(frame) for frame in frames]
-    if not pictures:
-        raise MediaError(f"{path}: there are no frames to write")
-    with written_beside(path) as beside:
-        iio.imwrite(beside, pictures, plugin="pillow", loop=0, duration=gif_delays(len(pictures), rate))
-    return len(pictures)
-
-
-def gif_delays(num_frames: int, rate: Fraction) -> list[int]:
-    """Milliseconds each frame is shown. A GIF counts hundredths of a second, so delays differ to sum right.
-
-    24 frames a second: 40, 40, 50, 40, 40, 40, ... (one second in all)
-    """
-    ends = [round(100 * index / rate) for index in range(num_frames + 1)]
-    return [10 * (end - start) for start, end in pairwise(ends)]
+        known = ", ".join(WRITTEN_STILL_SUFFIXES)
+        raise MediaError(f"{path}: a still cannot be written as {path.suffix!r} (expected {known})")
+    try:
+        with written_beside(path) as beside:
+            encode_still(beside, as_rgb(picture), format_for(path, format), labels)
+    except OSError as error:
+        raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None

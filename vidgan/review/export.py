@@ -1,35 +1,38 @@
-"""Any pictures in, any review format out: movies, frame sequences and frames in memory become MP4, MKV, GIF or stills.
+"""Any pictures in, any review format out: movies, frame sequences and frames in memory become what is asked for.
 
     export("takes/dawn.####.png", "dawn.mp4", rate=Fraction(24000, 1001))
-    export("dawn.mp4", "dawn.gif")
+    export("dawn.mp4", "dawn.####.exr", color=DeliveryColor("acescg"))
     export("dawn.mp4", "frames/")          frames/frames.1001.png, ...
-    export(frames, "dawn.mp4", rate=Fraction(24))
+    export(frames, "dawn.mov", rate=Fraction(24), format="prores4444", timecode="01:00:00:00")
+    export(Pictures("seed 7", lambda: render_take(...), 48, rate), "take7.mov", made_by=Record((sidecar,)))
 
-Every frame of the input is written once, in order. Time is never guessed: a movie has its own rate, everything
-else needs one. One frame is held at a time, except for GIF.
+Every frame asked for is written once, in order. One frame is held at a time, except for GIF and WebP.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import json
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 
+from vidgan import __version__
 from vidgan.errors import RequestError
-from vidgan.media.movie_writer import MOVIE_SUFFIXES, write_movie
-from vidgan.media.movies import read_header, read_movie
-from vidgan.media.sequences import (
-    FrameSequence,
-    find_sequences,
-    frame_sequence_from_pattern,
-    is_pattern,
-    write_frame_sequence,
-)
-from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, read_still, write_gif
-from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
+from vidgan.files import write_text
+from vidgan.media.animations import write_animation
+from vidgan.media.delivery_color import plan_color
+from vidgan.media.formats import Format, format_for
+from vidgan.media.movie_writer import MovieLabels, write_movie
+from vidgan.media.sequences import is_pattern, sequence_pattern, write_frame_sequence
+from vidgan.media.still_writer import EXR_COMPRESSIONS, StillLabels
+from vidgan.media.stills import STILL_SUFFIXES, write_still
+from vidgan.review.delivery import Delivery, Job
+from vidgan.review.names import next_version
+from vidgan.review.pictures import Pictures, open_pictures
+from vidgan.review.trace import Record, record_of, sidecar_path
 
 
 @dataclass(frozen=True)
@@ -42,157 +45,183 @@ class ExportResult:
     """Frames a second; None for stills, which have none."""
     notes: tuple[str, ...]
     """What the output cannot show of the input, one sentence each; empty if nothing."""
-
-
-@dataclass(frozen=True)
-class _Source:
-    """Pictures to export, and what is known of their time and shape."""
-
-    name: str
-    frames: Callable[[], Iterator[np.ndarray]]
-    num_frames: int
-    rate: Fraction | None = None
-    no_rate_because: str = ""
-    pixel_aspect: Fraction = Fraction(1)
-    notes: tuple[str, ...] = ()
-    files: tuple[Path, ...] = ()
+    sidecar: Path
+    """JSON that says what made it."""
 
 
 def export(
-    input: str | Path | np.ndarray,
+    input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictures,
     output: str | Path,
     *,
-    rate: Fraction | None = None,
-    crf: int = 16,
     overwrite: bool = False,
+    new_version: bool = False,
     metadata: dict[str, str] | None = None,
+    made_by: Record | None = None,
     progress: Callable[[int, int], None] | None = None,
+    **delivery: object,
 ) -> ExportResult:
-    """Write a movie, a frame sequence (its folder, pattern or one still) or frames uint8 [T, H, W, C] as `output`.
+    """Write pictures as `output`, with a sidecar; further keywords are the fields of `Delivery`.
 
-    The suffix of `output` chooses the format: .mp4, .mkv (lossless), .gif, or a frame sequence for a pattern such as
-    `out/dawn.####.png` and for a folder (no suffix). `rate` retimes a movie, whose frames stay the same, and is
-    required for everything else but stills. `crf` is the quality of an MP4, 0 (best) to 51. A movie or GIF is
-    replaced; old frames of a sequence only with `overwrite`. `progress(done, total)` counts frames.
+    `output` is a file, a pattern such as `out/dawn.####.png`, or a folder. A movie or animation is replaced; old frames
+    of a sequence only with `overwrite`. `new_version` adds `_v001`, or the next after those that exist, to the name.
+    `metadata` goes into a movie beside the record. `made_by` says what made the pictures where their files do not.
+    `progress(done, total)` counts frames.
 
-    Raises `MediaError` if the input cannot be read or the output cannot hold it; `RequestError` for a rate that is
-    missing, numbers missing in a sequence, and an output that is not known or is the input.
+    Raises `MediaError` if the input cannot be read or the output cannot hold it, `ConfigError` for colours that the
+    OpenColorIO config does not have, `RequestError` for everything else asked for that cannot be had.
     """
-    output = Path(output)
-    kind = _output_kind(output)
-    source = _open_source(input)
-    rate = rate or source.rate
-    if kind != "stills" and rate is None:
-        raise RequestError(f"{source.name}: {source.no_rate_because}; state it (--rate 24000/1001)")
-    _check_not_input(source, output)
-    notes = list(source.notes)
-    if source.pixel_aspect != 1 and output.suffix.lower() != ".mp4":
-        notes.append(f"pixels are {source.pixel_aspect} wide for 1 high, which {output.name} cannot say: seen squashed")
-    frames = _counted(source, progress)
-    if kind == "movie":
-        pixel_aspect = source.pixel_aspect if output.suffix.lower() == ".mp4" else Fraction(1)
-        num_frames = write_movie(output, frames, rate=rate, crf=crf, pixel_aspect=pixel_aspect, metadata=metadata)
-    elif kind == "gif":
-        num_frames = write_gif(output, frames, rate=rate)
-    else:
-        num_frames = len(write_frame_sequence(output, frames, overwrite=overwrite).numbers)
-    return ExportResult(output, num_frames, None if kind == "stills" else rate, tuple(notes))
+    output = next_version(Path(output)) if new_version else Path(output)
+    wanted = Delivery(**delivery)
+    chosen = format_for(output, wanted.format)
+    _check_settings(wanted, chosen)
+    color = plan_color(wanted.color, chosen)
+    pictures = open_pictures(input, deep=chosen.bits > 8)
+    made_by = made_by or record_of(pictures.files)
+    job = Job(wanted.cut.of(pictures), output, chosen, wanted, color, made_by)
+    _check_output(job)
+    frames = _Counted(job, progress)
+    write = {"movie": _write_movie, "animation": _write_animation, "stills": _write_stills}[chosen.kind]
+    num_frames = write(job, frames, metadata or {}, overwrite)
+    sidecar = sidecar_path(_target(job))
+    try:
+        write_text(sidecar, json.dumps(job.record().as_dict(), indent=2) + "\n")
+    except OSError as error:
+        raise RequestError(f"{sidecar}: cannot be written ({error.strerror}); {output} is whole, without it") from None
+    return ExportResult(output, num_frames, None if chosen.kind == "stills" else job.rate, _notes(job), sidecar)
 
 
-def _counted(source: _Source, progress: Callable[[int, int], None] | None) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(source.frames(), 1):
-        yield frame
-        if progress:
-            progress(done, source.num_frames)
-
-
-def _output_kind(output: Path) -> str:
-    """ "movie", "gif" or "stills", from the name alone."""
-    suffix = output.suffix.lower()
-    if suffix in MOVIE_SUFFIXES:
-        return "movie"
-    if suffix == ".gif":
-        return "gif"
-    if is_pattern(output) or not suffix or output.is_dir():
-        return "stills"
-    if suffix in WRITTEN_STILL_SUFFIXES:
-        raise RequestError(f"{output}: many frames do not fit one still; give {output.stem}.####{suffix} or a folder")
-    raise RequestError(
-        f"{output}: {suffix} is not a format we write (expected .mp4, .mkv, .gif, a pattern such as "
-        f"{output.stem}.####.png, or a folder)"
+def _write_movie(job: Job, frames: Iterable[np.ndarray], metadata: dict[str, str], overwrite: bool) -> int:
+    record = job.record()
+    return write_movie(
+        job.output,
+        frames,
+        rate=job.rate,
+        format=job.format.name,
+        crf=job.wanted.crf,
+        bitrate=job.wanted.bitrate,
+        pixel_aspect=job.pixel_aspect if job.format.is_quicktime else Fraction(1),
+        labels=MovieLabels(
+            color=job.color.tags,
+            timecode=job.first_timecode,
+            reel=job.wanted.reel,
+            clip=job.wanted.clip or job.shot,
+            metadata=record.as_metadata() | metadata,
+            xmp=record.as_xmp(),
+        ),
+        audio=job.wanted.audio,
+        silent_frames=job.num_before,
     )
 
 
-def _open_source(input: str | Path | np.ndarray) -> _Source:
-    if isinstance(input, np.ndarray):
-        if input.ndim != 4:
-            raise RequestError(f"frames have shape {list(input.shape)} (expected [T, H, W, C])")
-        return _Source("frames", lambda: iter(input), len(input), no_rate_because="frames in memory have no rate")
-    path = Path(input)
-    if is_pattern(path) and not path.exists():
-        return _sequence_source(frame_sequence_from_pattern(path))
-    if path.is_dir():
-        return _sequence_source(_only_sequence(path))
-    if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
-        return _sequence_source(find_sequences([path])[0][0])
-    return _movie_source(path)
-
-
-def _only_sequence(folder: Path) -> FrameSequence:
-    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    sequences, _ = find_sequences(visible)
-    if not sequences:
-        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
-    if len(sequences) > 1:
-        names = ", ".join(sequence.pattern for sequence in sequences[:4])
-        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
-    return sequences[0]
-
-
-def _sequence_source(sequence: FrameSequence) -> _Source:
-    name = str(sequence.folder / sequence.pattern)
-    if missing := sequence.missing():
-        shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-        raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
-    return _Source(
-        name,
-        lambda: (read_still(path).rgb for path in sequence.paths()),
-        len(sequence.numbers),
-        no_rate_because="a frame sequence has no rate",
-        files=tuple(sequence.paths()),
+def _write_animation(job: Job, frames: Iterable[np.ndarray], metadata: dict[str, str], overwrite: bool) -> int:
+    record, quality = job.record(), job.wanted.quality
+    return write_animation(
+        job.output, frames, rate=job.rate, quality=quality, description=record.as_text(), xmp=record.as_xmp()
     )
 
 
-def _movie_source(path: Path) -> _Source:
-    """Decoded twice: for the timestamps, because headers lie about the rate, then for the pictures."""
-    header = read_header(path)
-    seconds = [frame.seconds for frame in read_movie(path)]
-    rate = rate_from_timestamps(seconds, header.rate)
-    notes = []
-    if rate is not None:
-        num_gaps = len(split_at_gaps(seconds, rate)) - 1
-        if num_gaps:
-            notes.append(f"the timestamps of {path.name} have gaps, which are closed up: {num_gaps}")
-        num_missing = num_frames_missing_at_end(seconds, rate, header.seconds)
-        if num_missing:
-            notes.append(f"{path.name} is cut off: {num_missing} frames that its header promises are missing")
-    return _Source(
-        str(path),
-        lambda: (frame.rgb() for frame in read_movie(path)),
-        len(seconds),
-        rate=rate,
-        no_rate_because="its frames come at no constant rate",
-        pixel_aspect=header.pixel_aspect,
-        notes=tuple(notes),
-        files=(path,),
+def _write_stills(job: Job, frames: Iterable[np.ndarray], metadata: dict[str, str], overwrite: bool) -> int:
+    record, wanted = job.record(), job.wanted
+    labels = StillLabels(
+        software=f"vidgan {__version__}",
+        description=record.as_text(),
+        digital_source_type=record.digital_source_type,
+        xmp=record.as_xmp(),
+        timecode=job.first_timecode,
+        rate=job.rate,
+        reel=wanted.reel,
+        clip=wanted.clip or job.shot,
+        pixel_aspect=job.pixel_aspect,
+        chromaticities=job.color.chromaticities,
+        cicp=job.color.cicp,
+        dpx_transfer=job.color.dpx_transfer,
+        compression=wanted.compression,
     )
+    if _is_one_still(job):
+        (picture,) = frames
+        write_still(job.output, picture, format=job.format.name, labels=labels)
+        return 1
+    written = write_frame_sequence(
+        _target(job),
+        frames,
+        first_number=wanted.first_number - job.num_before,
+        format=job.format.name,
+        labels=labels,
+        overwrite=overwrite,
+    )
+    return len(written.numbers)
 
 
-def _check_not_input(source: _Source, output: Path) -> None:
-    """Nobody's footage is replaced by a copy of itself."""
-    inputs = {file.resolve() for file in source.files}
-    if output.resolve() in inputs:
-        raise RequestError(f"{output}: is the input; choose another name for the output")
-    folder = output.parent if is_pattern(output) else output
-    if _output_kind(output) == "stills" and folder.resolve() in {file.parent for file in inputs}:
-        raise RequestError(f"{folder}: holds the input; choose another folder for the output")
+@dataclass(frozen=True)
+class _Counted:
+    """The frames of a job; two passes over them count twice."""
+
+    job: Job
+    progress: Callable[[int, int], None] | None
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        for done, frame in enumerate(self.job, 1):
+            yield frame
+            if self.progress:
+                self.progress(done, self.job.num_frames)
+
+
+def _is_one_still(job: Job) -> bool:
+    """Whether the output is one picture under its own name."""
+    return job.format.kind == "stills" and bool(job.output.suffix) and not is_pattern(job.output)
+
+
+def _target(job: Job) -> Path:
+    """The output, as a pattern if it is a frame sequence."""
+    if job.format.kind != "stills" or _is_one_still(job):
+        return job.output
+    return sequence_pattern(job.output, job.format.suffixes[0])
+
+
+def _notes(job: Job) -> tuple[str, ...]:
+    """What the output cannot show."""
+    notes = [*job.pictures.notes, *job.color.notes]
+    if job.pixel_aspect != 1 and not (job.format.is_quicktime or job.format.name in ("exr", "dpx")):
+        squashed = f"pixels are {job.pixel_aspect} wide for 1 high"
+        notes.append(f"{squashed}, which {job.output.name} cannot say: seen squashed")
+    return tuple(notes)
+
+
+def _check_settings(wanted: Delivery, chosen: Format) -> None:
+    """Nothing asked for is passed over in silence."""
+    if chosen.kind != "movie":
+        for name, value in (("crf", wanted.crf), ("bitrate", wanted.bitrate), ("audio", wanted.audio)):
+            if value is not None:
+                raise RequestError(f"--{name} is for movies; {chosen.words} has none")
+    if wanted.quality is not None and chosen.name != "webp":
+        raise RequestError(f"--quality is for WebP; {chosen.words} has none")
+    if wanted.compression != "zip" and chosen.name != "exr":
+        raise RequestError(f"--compression is for EXR; {chosen.words} has none")
+    if wanted.compression not in EXR_COMPRESSIONS:
+        known = ", ".join(EXR_COMPRESSIONS)
+        raise RequestError(f'--compression "{wanted.compression}" is not known (expected {known})')
+    if chosen.kind == "animation" and (wanted.timecode or wanted.reel):
+        raise RequestError(f"{chosen.words} holds no timecode and no reel; leave them out, or burn the timecode in")
+    if wanted.first_number - int(wanted.slate) < 0:
+        raise RequestError(
+            f"the first frame number is {wanted.first_number} (expected 0 or more, 1 or more with a slate)"
+        )
+
+
+def _check_output(job: Job) -> None:
+    """Mistakes are told before anything is written; nobody's footage is replaced by a copy of itself."""
+    if job.rate is not None and job.rate <= 0:
+        raise RequestError(f"rate is {job.rate} (expected frames a second above zero, such as 24 or 24000/1001)")
+    if job.wanted.timecode:
+        _ = job.timecode
+    inputs = {file.resolve() for file in job.pictures.files}
+    if job.output.resolve() in inputs:
+        raise RequestError(f"{job.output}: is the input; choose another name for the output")
+    if _is_one_still(job) and job.num_frames != 1:
+        raise RequestError(
+            f"{job.output}: {job.num_frames} frames, and many frames do not fit one still; give "
+            f"{job.output.stem}.####{job.output.suffix} or a folder"
+        )
+    stills = {file.parent for file in inputs if file.suffix.lower() in STILL_SUFFIXES}
+    if job.format.kind == "stills" and not _is_one_still(job) and _target(job).parent.resolve() in stills:
+        raise RequestError(f"{_target(job).parent}: holds the input; choose another folder for the output")

@@ -1,0 +1,183 @@
+"""What pictures can leave as: every format with its suffixes, its codec and its limits, in one table."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from vidgan.errors import MediaError, RequestError, did_you_mean
+
+
+@dataclass(frozen=True)
+class Codec:
+    """How FFmpeg is asked for a movie."""
+
+    encoder: str
+    pixel_format: str
+    options: tuple[tuple[str, str], ...] = ()
+    tag: str | None = None
+    """Four letters that the container names it by, where FFmpeg's choice is not what players look for."""
+    even: tuple[bool, bool] = (False, False)
+    """Whether width and height must be even: chroma is stored for every other pixel."""
+    smallest: tuple[int, int] = (1, 1)
+    """Width and height."""
+    crf: tuple[int, int] | None = None
+    """The quality unless one is asked for, and the worst there is; 0 is the best. None: the codec has one quality."""
+    two_pass_key: str | None = None
+    """The encoder's option that takes `pass=1:stats=FILE`; None where it cannot be given a size in bits."""
+    few_frames: tuple[str, str] | None = None
+    """An option, and what to add to it, for movies of one or two frames."""
+
+
+@dataclass(frozen=True)
+class Format:
+    """One way to write pictures."""
+
+    name: str
+    words: str
+    kind: Literal["movie", "animation", "stills"]
+    suffixes: tuple[str, ...]
+    """The first is the usual one."""
+    bits: int
+    """Of a channel, as stored."""
+    codec: Codec | None = None
+    scene_linear: bool = False
+    """Whether its numbers are proportional to light."""
+
+    @property
+    def is_quicktime(self) -> bool:
+        """MP4 and MOV: containers with a timecode track, and an index that can lie in front."""
+        return self.suffixes[0] in (".mp4", ".mov")
+
+
+_LOG = ("x265-params", "log-level=error")
+
+FORMATS = {
+    entry.name: entry
+    for entry in (
+        Format(
+            "h264",
+            "H.264",
+            "movie",
+            (".mp4",),
+            8,
+            Codec("libx264", "yuv420p", even=(True, True), crf=(16, 51), two_pass_key="x264-params"),
+        ),
+        Format(
+            "hevc",
+            "HEVC",
+            "movie",
+            (".mp4",),
+            10,
+            Codec(
+                "libx265",
+                "yuv420p10le",
+                options=(_LOG,),
+                tag="hvc1",
+                even=(True, True),
+                smallest=(16, 16),
+                crf=(16, 51),
+                two_pass_key="x265-params",
+                # With B-frames every second movie of one or two frames fails at its end (FFmpeg 8.1).
+                few_frames=("x265-params", "bframes=0"),
+            ),
+        ),
+        Format(
+            "av1",
+            "AV1",
+            "movie",
+            (".mp4",),
+            10,
+            Codec(
+                "libsvtav1",
+                "yuv420p10le",
+                options=(("preset", "8"),),
+                even=(True, True),
+                smallest=(16, 16),
+                crf=(18, 63),
+            ),
+        ),
+        Format(
+            "prores422hq",
+            "ProRes 422 HQ",
+            "movie",
+            (".mov",),
+            10,
+            Codec("prores_ks", "yuv422p10le", options=(("profile", "hq"), ("vendor", "apl0")), even=(True, False)),
+        ),
+        Format(
+            "prores4444",
+            "ProRes 4444",
+            "movie",
+            (".mov",),
+            10,
+            Codec("prores_ks", "yuv444p10le", options=(("profile", "4444"), ("vendor", "apl0"))),
+        ),
+        Format(
+            "dnxhr_hq",
+            "DNxHR HQ",
+            "movie",
+            (".mov",),
+            8,
+            Codec("dnxhd", "yuv422p", options=(("profile", "dnxhr_hq"),), even=(True, False), smallest=(256, 120)),
+        ),
+        Format("ffv1", "FFV1, lossless RGB", "movie", (".mkv",), 8, Codec("ffv1", "bgr0")),
+        Format("gif", "GIF", "animation", (".gif",), 8),
+        Format("webp", "animated WebP", "animation", (".webp",), 8),
+        Format("png", "PNG, 8 bits", "stills", (".png",), 8),
+        Format("png16", "PNG, 16 bits", "stills", (".png",), 16),
+        Format("jpeg", "JPEG", "stills", (".jpg", ".jpeg"), 8),
+        Format("tiff16", "TIFF, 16 bits", "stills", (".tif", ".tiff"), 16),
+        Format("exr", "EXR, half float", "stills", (".exr",), 16, scene_linear=True),
+        Format("dpx", "DPX, 10 bits", "stills", (".dpx",), 10),
+    )
+}
+
+
+def suffixes_of(kind: str) -> tuple[str, ...]:
+    """Suffixes of all formats of a kind, each once, the usual ones first."""
+    return tuple(dict.fromkeys(suffix for entry in FORMATS.values() if entry.kind == kind for suffix in entry.suffixes))
+
+
+def format_for(path: Path, name: str | None = None) -> Format:
+    """The format of this name, or the first whose suffix the path has; a path without a suffix is a folder of PNG.
+
+    Raises `RequestError` for an unknown name or suffix, and where name and suffix contradict each other.
+    """
+    suffix = path.suffix.lower()
+    if name is not None:
+        if name not in FORMATS:
+            raise RequestError(f'--format "{name}" is not known{did_you_mean(name, FORMATS)}')
+        chosen = FORMATS[name]
+        if suffix and suffix not in chosen.suffixes:
+            raise RequestError(
+                f"{path}: {chosen.words} is not written as {suffix}; name it {path.stem}{chosen.suffixes[0]}"
+            )
+        return chosen
+    if not suffix:
+        return FORMATS["png"]
+    for entry in FORMATS.values():
+        if suffix in entry.suffixes:
+            return entry
+    movies = " ".join(suffixes_of("movie") + suffixes_of("animation"))
+    raise RequestError(
+        f"{path}: {suffix} is not a format we write (expected {movies}, a pattern such as {path.stem}.####.png "
+        f"or .####.exr, or a folder)"
+    )
+
+
+def check_size(path: Path, chosen: Format, width: int, height: int) -> None:
+    """Raise `MediaError` in words if the format cannot hold pictures of this size."""
+    codec = chosen.codec
+    if codec is None:
+        return
+    size = f"{path}: a frame is {width}x{height} (width x height)"
+    even_width, even_height = codec.even
+    if (even_width and width % 2) or (even_height and height % 2):
+        sizes = "even sizes" if even_height else "an even width"
+        cropped = f"{width - width % 2}x{height - height % 2 if even_height else height}"
+        raise MediaError(f"{size}; {chosen.words} needs {sizes}: crop to {cropped}, or write .mkv or .png")
+    if width < codec.smallest[0] or height < codec.smallest[1]:
+        smallest = "x".join(map(str, codec.smallest))
+        raise MediaError(f"{size}; {chosen.words} begins at {smallest}: enlarge it (--frame 720p), or write .mkv")
