@@ -1,0 +1,185 @@
+"""What a review shows: the movies below a folder, each with what its sidecar says of how it was made.
+
+A movie that browsers cannot play, or are slow to find frames in, is shown by a review copy, made once and kept in
+`.review` beside the takes. Whatever could be footage and is not shown is listed with the reason.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from fractions import Fraction
+from hashlib import sha256
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from vidgan.errors import MediaError, RequestError
+from vidgan.files import writable_folder
+from vidgan.footage.folder import MOVIE_SUFFIXES, find_footage, relative
+from vidgan.media.movies import MovieHeader, read_header, read_movie
+from vidgan.media.review_copies import copy_size, needs_copy, write_review_copy
+from vidgan.media.thumbnails import jpeg_thumbnail
+from vidgan.media.timestamps import STANDARD_RATES, rate_from_timestamps
+
+# Beside the takes: the folder with what the page needs and no one looks for.
+HIDDEN_FOLDER = ".review"
+
+# Sheets of all takes stand beside them and are none.
+_SHEETS = {"contact_sheet"}
+
+
+class Sidecar(BaseModel):
+    """The part of a take's JSON sidecar that a review shows. Every field may be missing."""
+
+    model_config = ConfigDict(extra="ignore", populate_by_name=True)
+
+    kind: str | None = None
+    seed: int | None = None
+    class_name: str | None = Field(None, alias="class")
+    weights: str | None = None
+    weights_sha256: str | None = None
+    trained_kclips: float | None = None
+
+
+@dataclass(frozen=True)
+class ReviewedMovie:
+    """A take, or a movie of the footage that takes are held against."""
+
+    key: str
+    """Its path below the folder, with slashes: what choices are filed under."""
+    path: Path
+    shown: Path
+    """What the browser plays: the movie itself, or its review copy."""
+    rate: Fraction
+    num_frames: int
+    height: int
+    width: int
+    """Pixels of the movie itself."""
+    shape: tuple[int, int]
+    """(height, width) that it is shown at, in square pixels."""
+    poster: bytes
+    """The first frame, a JPEG."""
+    made: Sidecar
+
+    @property
+    def name(self) -> str:
+        """Without folder and suffix."""
+        return self.path.stem
+
+    @property
+    def address(self) -> str:
+        """Letters and digits that stand for the movie in a web address, whatever its name holds."""
+        return sha256(str(self.path).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Gallery:
+    """All that one review shows."""
+
+    folder: Path
+    takes: tuple[ReviewedMovie, ...]
+    footage: tuple[ReviewedMovie, ...]
+    notes: tuple[str, ...]
+    """What was found and is not shown, with the reason."""
+
+
+def open_gallery(
+    folder: str | Path, footage: str | Path | None = None, *, progress: Callable[[int, int], None] | None = None
+) -> Gallery:
+    """Find the takes below `folder`, in the order class, seed, name; and the movies below `footage`.
+
+    `progress(done, total)` counts movies. Raises `FootageError` if a folder is missing, `RequestError` if there is no
+    movie below `folder` or if nothing can be written there.
+    """
+    folder = Path(folder)
+    found, notes = _movies_below(folder)
+    compared, more_notes = ([], []) if footage is None else _movies_below(Path(footage))
+    if not found:
+        raise RequestError(f"{folder}: no takes in this folder or below it (expected movies, from vidgan generate)")
+    copies = writable_folder(folder / HIDDEN_FOLDER)
+    total, movies = len(found) + len(compared), []
+    for root, path in [(folder, path) for path in found] + [(Path(footage or "."), path) for path in compared]:
+        try:
+            movies.append(_reviewed(path, root, copies, notes))
+        except MediaError as error:
+            notes.append(str(error))
+            movies.append(None)
+        if progress:
+            progress(len(movies), total)
+    takes = [movie for movie in movies[: len(found)] if movie and movie.made.kind != "stringout"]
+    takes.sort(key=lambda take: (take.made.class_name or "", take.made.seed is None, take.made.seed or 0, take.key))
+    if not takes:
+        raise RequestError(f"{folder}: none of the movies can be shown; the first: {notes[0]}")
+    shown = [movie for movie in movies[len(found) :] if movie]
+    return Gallery(folder, tuple(takes), tuple(shown), tuple([*notes, *more_notes]))
+
+
+def _movies_below(folder: Path) -> tuple[list[Path], list[str]]:
+    files, notes = find_footage(folder)
+    movies = [path for path in files if path.suffix.lower() in MOVIE_SUFFIXES and path.stem not in _SHEETS]
+    num_stills = sum(path.suffix.lower() not in MOVIE_SUFFIXES and path.stem not in _SHEETS for path in files)
+    said = [f"{folder / note.source}: {note.reason}" for note in notes]
+    if num_stills:
+        said.append(f"{folder}: {num_stills} stills are not shown; export frame sequences as MP4 first (vidgan export)")
+    return movies, said
+
+
+def _reviewed(path: Path, root: Path, copies: Path, notes: list[str]) -> ReviewedMovie:
+    header = read_header(path)
+    num_frames, rate = _counted(path, header)
+    first = next(read_movie(path, stop=1)).rgb()
+    shown, shape = path, (header.height, round(header.width * header.pixel_aspect))
+    if needs_copy(path, header, num_frames):
+        shown, shape = _copied(path, copies, rate, header), copy_size(header.height, header.width, header.pixel_aspect)
+    return ReviewedMovie(
+        key=relative(path, root),
+        path=path,
+        shown=shown,
+        rate=rate,
+        num_frames=num_frames,
+        height=header.height,
+        width=header.width,
+        shape=shape,
+        poster=jpeg_thumbnail(first, pixel_aspect=header.pixel_aspect),
+        made=_read_sidecar(path.with_suffix(".json"), notes),
+    )
+
+
+def _counted(path: Path, header: MovieHeader) -> tuple[int, Fraction]:
+    """Frames and rate: from the header if all it says agrees and no average can look so, else from decoding all."""
+    if header.rate in STANDARD_RATES and header.seconds and header.seconds * header.rate == header.num_frames:
+        return header.num_frames, header.rate
+    seconds = [frame.seconds for frame in read_movie(path)]
+    rate = rate_from_timestamps(seconds, header.rate)
+    if rate is None:
+        raise MediaError(f"{path}: its frames come at no constant rate; write it at one (vidgan export --rate 24)")
+    return len(seconds), rate
+
+
+def _copied(path: Path, copies: Path, rate: Fraction, header: MovieHeader) -> Path:
+    """The review copy of a movie as it is now; made unless it is there."""
+    stat = path.stat()
+    digest = sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {rate}".encode()).hexdigest()[:12]
+    copy = copies / f"{path.stem}.{digest}.mp4"
+    if not copy.exists():
+        pictures = (frame.rgb() for frame in read_movie(path))
+        write_review_copy(copy, pictures, rate=rate, pixel_aspect=header.pixel_aspect)
+    return copy
+
+
+def _read_sidecar(path: Path, notes: list[str]) -> Sidecar:
+    try:
+        return Sidecar.model_validate(json.loads(path.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return Sidecar()
+    except (OSError, ValueError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
+        notes.append(f"{path}: is not a take's sidecar and is ignored ({reason})")
+        return Sidecar()
+
+
+def movies_of(gallery: Gallery) -> Iterable[ReviewedMovie]:
+    """Takes, then footage."""
+    return (*gallery.takes, *gallery.footage)
