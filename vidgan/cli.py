@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, judging, review, takes, training
+from vidgan.commands import footage, gallery, judging, review, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -19,6 +19,7 @@ COMMANDS = {
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,
+    "review": gallery.review,
     "demo": training.demo,
 }
 

@@ -20,7 +20,7 @@ class Reel:
 
 def read_reel(path: Path) -> Reel:
     """Raises `MediaError` if the file is missing or not a movie."""
-    with open_movie(path) as (container, stream):
+    with open_movie(path) as (container, _):
         said = [dict(part.metadata) for part in (*container.streams, container)]
 
     def first(key: str) -> str | None:

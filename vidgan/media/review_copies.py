@@ -1,7 +1,7 @@
 """Review copies of movies: small, known to every browser, and any frame of them is found at once.
 
-A browser plays few codecs, and to show frame n it decodes from the keyframe before it. In a review copy every frame is a
-keyframe, so stepping, scrubbing and playing backwards cost one frame each.
+A browser plays few codecs, and to show frame n it decodes from the keyframe before it. In a review copy every frame is
+a keyframe, so stepping, scrubbing and playing backwards cost one frame each.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def write_review_copy(
             stream = out.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "veryfast", "g": "1"})
             for picture in _resized(frames, pixel_aspect):
                 frame = encoder.yuv(picture)
-                stream.height, stream.width = frame.height, frame.width
+                if not num_frames:
+                    stream.height, stream.width = frame.height, frame.width
                 frame.pts, frame.time_base = num_frames, 1 / rate
                 out.mux(stream.encode(frame))
                 num_frames += 1

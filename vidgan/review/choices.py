@@ -124,11 +124,9 @@ def _first_mistake(error: ValidationError) -> str:
 
 
 def read_choices(path: Path) -> Choices:
-    """Choices of a file; none if it is not there. Raises `RequestError` if it holds something else."""
+    """Choices of a file. Raises `RequestError` if it is missing or holds something else."""
     try:
         return Choices.model_validate_json(path.read_bytes())
-    except FileNotFoundError:
-        return Choices()
     except ValidationError as error:
         raise RequestError(
             f"{path}: does not hold the choices of a review ({_first_mistake(error)}); rename it, or take a backup"
@@ -146,8 +144,8 @@ class ChoicesFile:
         self._lock = FileLock(folder / HIDDEN_FOLDER / f"{CHOICES_NAME}.lock")
 
     def read(self) -> Choices:
-        """As they are on disk now."""
-        return read_choices(self.path)
+        """As they are on disk now; none if there is no file yet."""
+        return read_choices(self.path) if self.path.exists() else Choices()
 
     def change(self, *changes: Change) -> Choices:
         """Make changes and return all choices; when this returns they are on disk, when it raises none is.
@@ -180,4 +178,3 @@ class ChoicesFile:
             write_text(self.path, choices.model_dump_json(indent=1) + "\n")
         except OSError as error:
             raise RequestError(f"{self.path}: cannot be written ({error.strerror}); nothing was saved") from None
-

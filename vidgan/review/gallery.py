@@ -113,7 +113,7 @@ def open_gallery(
     if not takes:
         raise RequestError(f"{folder}: none of the movies can be shown; the first: {notes[0]}")
     shown = [movie for movie in movies[len(found) :] if movie]
-    return Gallery(folder, tuple(takes), tuple(shown), tuple([*notes, *more_notes]))
+    return Gallery(folder, tuple(takes), tuple(shown), (*notes, *more_notes))
 
 
 def _movies_below(folder: Path) -> tuple[list[Path], list[str]]:

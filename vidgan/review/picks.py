@@ -1,9 +1,9 @@
 """What was picked, as a list that leaves the review: `write_picks` by the suffix of the file.
 
-    .otio   OpenTimelineIO: picks one after another, media linked
-    .edl    CMX 3600
-    .csv    a row a pick, for people and scripts
-    .mp4    a stringout: the picks played one after another, each named
+.otio   OpenTimelineIO: picks one after another, media linked
+.edl    CMX 3600
+.csv    a row a pick, for people and scripts
+.mp4    a stringout: the picks played one after another, each named
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ def edl_text(picks: Sequence[Pick], title: str) -> str:
     otio = _library()
     rate = one_rate(picks, "an EDL")
     if not otio.opentime.RationalTime.is_smpte_timecode_rate(float(rate)):
-        raise RequestError(f"an EDL cannot count {rate} frames a second (expected such as 24, 24000/1001 or 25); use .otio")
+        raise RequestError(f"an EDL cannot count {rate} frames a second (expected such as 24 or 24000/1001); use .otio")
     timeline = _timeline(otio, picks, title)
     # The adapter starts the record side at 0 whatever the timeline says: nothing, for an hour, moves it.
     lead = otio.schema.Gap(duration=timeline.global_start_time)
@@ -108,7 +108,7 @@ def _media_start(otio: ModuleType, reel: Reel, rate: Fraction) -> int:
 
 
 def _reel_names(picks: Sequence[Pick]) -> list[str]:
-    """A reel a take, of up to eight letters and digits: the file's own, or its name, or TAKE0001 where these do not do."""
+    """A reel a take, up to eight letters and digits: the file's own, or its name, or else TAKE0001 and so on."""
     wished = []
     for pick in picks:
         own = read_reel(pick.take.path).name or pick.take.name
