@@ -11,7 +11,7 @@ class Filters {
     for (const id of ["classes", "words", "stars-filter", "decision-filter", "order"])
       byId(id).addEventListener("input", onChange);
     byId("unfilter").addEventListener("click", () => this.clear());
-    if (matchMedia("(max-width: 760px)").matches) byId("filters").open = false;
+    if (matchMedia("(max-width: 760px)").matches) byId("filters").open = byId("more").open = false;
   }
 
   clear() {

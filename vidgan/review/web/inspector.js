@@ -29,7 +29,7 @@ class Inspector {
       const facts = {
         class: take.class,
         seed: take.seed,
-        frames: `${take.frames} at ${take.rate[1] === 1 ? take.rate[0] : take.rate.join("/")}`,
+        frames: `${take.frames} at ${take.rate[1] === 1 ? take.rate[0] : take.rate.join("/")} frames/s`,
         size: size([take.height, take.width]) + (take.copy ? `, shown as ${size(take.shape)}` : ""),
         file: take.key,
         weights: take.weights,

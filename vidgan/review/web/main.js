@@ -124,7 +124,7 @@ const KEYS = [
   [["p", "P"], "pick, or take it back", () => inspector.decide("picked")],
   [["x", "X"], "reject, or take it back", () => inspector.decide("rejected")],
   [["0", "1", "2", "3", "4", "5"], "stars", (key) => inspector.rate(Number(key))],
-  [["n", "N"], "write a note (Esc when done)", () => byId("note").focus()],
+  [["n", "N"], "write a note (Esc when done)", () => ((byId("more").open = true), byId("note").focus())],
   [["Enter"], "large, and back", () => (viewer.open ? closeViewer() : openViewer())],
   [["Escape"], "back to all takes", () => viewer.open && closeViewer()],
   [["c", "C"], "compare others with this take", () => (viewer.compareWith(take()), toast(`compared with ${take().name}`))],
@@ -250,3 +250,4 @@ function begin() {
 }
 
 begin();
+globalThis.review = { data, clock, choices, grid, viewer }; // for the console, and for tests

@@ -4,8 +4,8 @@
 
 const MEMORY = (navigator.deviceMemory ?? 4) >= 4 ? 800e6 : 250e6; // bytes of pictures, of all takes together
 const MEMORY_OF_ONE = MEMORY / 5;
-const AT_ONCE = 6; // videos that are searched at the same time; more do not find frames any faster
-const PATIENCE = 15000; // milliseconds for one frame
+const AT_ONCE = 12; // videos that are searched at the same time; more do not find frames any faster
+const [PATIENCE, TRIES] = [2000, 10]; // milliseconds until a frame is looked for again, and how often
 
 const queue = { running: 0, waiting: [] };
 async function inTurn(work) {
@@ -96,7 +96,6 @@ class Player {
     const video = document.createElement("video");
     this.#video = video;
     Object.assign(video, { muted: true, playsInline: true, preload: "auto", src: this.movie.src });
-    await eventOf(video, "loadeddata", this.movie);
     if (this.follows) return this.#follow();
     for (let index = 0; index < this.movie.frames; index++) {
       const picture = await this.#find(video, index);
@@ -108,15 +107,17 @@ class Player {
     this.#release();
   }
 
+  // The browser says "seeked" a moment before the frame can be drawn, and until then draws the one before: the frame's
+  // own time tells.
   async #find(video, index) {
-    video.currentTime = (index + 0.5) / rateOf(this.movie);
-    await eventOf(video, "seeked", this.movie);
+    const time = (index + 0.5) / rateOf(this.movie);
+    await frameAt(video, time, 1 / rateOf(this.movie), this.movie);
     return createImageBitmap(video, { resizeWidth: this.width, resizeHeight: this.height, resizeQuality: "medium" });
   }
 
   async #follow() {
     const video = this.#video;
-    if (this.following || !video || video.readyState < 2) return;
+    if (this.following || this.trouble || !video) return;
     this.following = true;
     try {
       while (this.#wanted !== null && this.#wanted !== this.found && this.#video === video) {
@@ -146,20 +147,31 @@ function makeRoom(bytes) {
   return bytesKept + bytes <= MEMORY;
 }
 
-function eventOf(video, name, movie) {
-  return new Promise((resolve, reject) => {
-    const late = setTimeout(() => done(new Error(`${movie.name}: takes too long to load`)), PATIENCE);
-    const failed = () => done(new Error(`${movie.name}: this browser cannot play it, or the file has gone`));
-    function done(error) {
-      clearTimeout(late);
-      video.removeEventListener(name, found);
-      video.removeEventListener("error", failed);
-      video.removeEventListener("emptied", failed);
-      error ? reject(error) : resolve();
-    }
-    const found = () => done(null);
-    video.addEventListener(name, found);
-    video.addEventListener("error", failed);
-    video.addEventListener("emptied", failed); // it was released: nobody waits for it any more
+// Until the frame that covers a time, in seconds, has been drawn. Nothing is drawn in a hidden tab, however long it waits.
+async function frameAt(video, time, duration, movie) {
+  let drawn, timer;
+  const shown = new Promise((resolve, reject) => {
+    const look = (_, { mediaTime }) => {
+      if (mediaTime <= time && time < mediaTime + duration) resolve();
+      else drawn = video.requestVideoFrameCallback(look);
+    };
+    drawn = video.requestVideoFrameCallback(look);
+    let waited = 0;
+    timer = setInterval(() => {
+      if (document.hidden) return;
+      waited += 1;
+      video.currentTime = time; // what was drawn before anybody looked is drawn again
+      if (waited === TRIES) reject(new Error(`${movie.name}: takes too long to load`));
+    }, PATIENCE);
   });
+  const failed = new Promise((_, reject) => {
+    video.onerror = video.onemptied = () => reject(new Error(`${movie.name}: this browser cannot play it, or the file has gone`));
+  });
+  try {
+    video.currentTime = time;
+    await Promise.race([shown, failed]);
+  } finally {
+    clearInterval(timer);
+    video.cancelVideoFrameCallback(drawn);
+  }
 }

@@ -141,11 +141,11 @@ class Viewer {
 
   #say() {
     const compared = this.mode !== "alone";
-    for (const input of [this.select, this.offset]) input.disabled = !compared;
+    for (const id of ["other-label", "offset-label"]) document.getElementById(id).hidden = !compared;
     document.getElementById("amount-label").hidden = !["wipe", "onion"].includes(this.mode);
     const shown = [this.take, compared && this.other].filter(Boolean);
     const copies = shown.map(({ movie }) => movie).filter((movie) => movie.copy);
-    const words = copies.map((movie) => `${movie.name}: a review copy, ${size(movie.shape)} of ${size([movie.height, movie.width])}`);
+    const words = copies.map((movie) => `${movie.name}: a review copy of ${size(movie.shape)}, the file has ${size([movie.height, movie.width])}`);
     words.push(...shown.map((player) => player.trouble).filter(Boolean));
     const loading = shown.find((player) => !player.trouble && player.progress < 1);
     if (loading) words.push(`loading ${loading.movie.name} ${Math.round(100 * loading.progress)} %`);
