@@ -19,6 +19,7 @@ def review(
     export: Annotated[list[Path] | None, typer.Option(help="Write the picks: name.otio, .edl, .csv or .mp4")] = None,
 ) -> None:
     """Make review.html beside the takes: a page that plays all of them in sync, to compare and to choose from."""
+    from vidgan.errors import RequestError
     from vidgan.progress import show_progress
     from vidgan.review.choices import ChoicesFile, read_choices
     from vidgan.review.gallery import open_gallery
@@ -29,7 +30,11 @@ def review(
         gallery = open_gallery(folder, footage, progress=progress)
     saved = ChoicesFile(folder)
     if choices:
-        saved.merge(read_choices(choices))
+        downloaded = read_choices(choices)
+        unknown = sorted(set(downloaded.takes) - {take.key for take in gallery.takes})
+        if unknown:
+            raise RequestError(f"{choices}: chooses among other takes ({unknown[0]} is not in {folder})")
+        saved.merge(downloaded)
     page = write_gallery_page(gallery, saved.read())
     typer.echo(f"{page}: {len(gallery.takes)} takes")
     for note in gallery.notes:

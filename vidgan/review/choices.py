@@ -2,7 +2,7 @@
 
 Each field of each take is settled by itself: the last change wins. Every change has a revision, one more than the last
 of the file, and says on which revision of the field it was based. If that is not the newest, somebody changed the same
-field in the meantime: the change still wins, and the field keeps what it replaced for people to see.
+field in the meantime: the change still wins, and the field keeps what it replaced until somebody has seen it.
 
     {"version": 1, "revision": 3,
      "takes": {"walk_seed0007.mp4": {
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 from filelock import FileLock
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError, model_validator
 
 from vidgan.errors import RequestError
 from vidgan.files import write_text
@@ -27,6 +27,7 @@ from vidgan.review.gallery import HIDDEN_FOLDER
 CHOICES_NAME = "review.json"
 
 Name = Annotated[str, Field(max_length=60)]
+TakeKey = Annotated[str, Field(max_length=1000)]
 Value = str | int | None
 
 # What a field may hold; None is "not chosen". Frame indices count from 0, and `out` is the last frame that is used.
@@ -55,22 +56,29 @@ class Chosen(_Strict):
     """The value of one field of one take."""
 
     value: Value
-    revision: Annotated[int, Field(ge=1)]
+    revision: Annotated[int, Field(ge=0)]
+    """0: chosen in a page without a server, and not yet merged."""
     by: Name
     at: str
-    """When, ISO 8601."""
+    """When, in UTC: "2026-11-21T18:00:00+00:00"."""
     replaced: Replaced | None = None
 
 
 class Change(_Strict):
     """What a browser sends."""
 
-    take: Annotated[str, Field(max_length=1000)]
+    take: TakeKey
     field: FieldName
     value: Value
+    """An empty text counts as nothing."""
     based_on: Annotated[int, Field(ge=0)]
     """The revision of the field that the browser had; 0 if the field was not chosen."""
     by: Name
+
+    @model_validator(mode="after")
+    def _value_fits(self) -> Change:
+        _check(self.field, self.value)
+        return self
 
 
 class Choices(_Strict):
@@ -78,7 +86,14 @@ class Choices(_Strict):
 
     version: Literal[1] = 1
     revision: Annotated[int, Field(ge=0)] = 0
-    takes: dict[str, dict[FieldName, Chosen]] = {}
+    takes: dict[TakeKey, dict[FieldName, Chosen]] = {}
+
+    @model_validator(mode="after")
+    def _values_fit(self) -> Choices:
+        for fields in self.takes.values():
+            for field, chosen in fields.items():
+                _check(field, chosen.value)
+        return self
 
     def value(self, take: str, field: str) -> Value:
         """What was chosen; None if nothing was."""
@@ -86,21 +101,36 @@ class Choices(_Strict):
         return None if chosen is None else chosen.value
 
     def changed(self, change: Change, *, at: str | None = None) -> Choices:
-        """With one change made. Raises `RequestError` for a value that the field cannot hold."""
-        value = _checked(change.field, change.value)
-        before = self.takes.get(change.take, {}).get(change.field)
-        replaced = None
-        if before is not None and before.revision != change.based_on and before.value != value:
-            replaced = Replaced(value=before.value, by=before.by)
+        """With one change made."""
+        value = None if change.value == "" else change.value
         chosen = Chosen(
             value=value,
             revision=self.revision + 1,
             by=change.by,
             at=at or datetime.now(UTC).isoformat(timespec="seconds"),
-            replaced=replaced,
+            replaced=_replaced(self.takes.get(change.take, {}).get(change.field), change, value),
         )
         fields = {**self.takes.get(change.take, {}), change.field: chosen}
         return Choices(revision=self.revision + 1, takes={**self.takes, change.take: fields})
+
+
+def _replaced(before: Chosen | None, change: Change, value: Value) -> Replaced | None:
+    """What people should see that a change to `value` replaced."""
+    if before is None:
+        return None
+    if before.revision != change.based_on:
+        return before.replaced if before.value == value else Replaced(value=before.value, by=before.by)
+    if before.replaced is None or before.by != change.by:
+        return None
+    # Who goes on choosing has not looked; to choose one of the two again says that one has.
+    return None if value in (before.value, before.replaced.value) else before.replaced
+
+
+def _check(field: str, value: Value) -> None:
+    try:
+        FIELDS[field].validate_python(value, strict=True)
+    except ValidationError as error:
+        raise ValueError(f"{field} cannot be {str(value)[:40]!r}: {error.errors()[0]['msg']}") from None
 
 
 def parse_change(text: bytes) -> Change:
@@ -109,13 +139,6 @@ def parse_change(text: bytes) -> Change:
         return Change.model_validate_json(text)
     except ValidationError as error:
         raise RequestError(f"not a change: {_first_mistake(error)}") from None
-
-
-def _checked(field: FieldName, value: Value) -> Value:
-    try:
-        return FIELDS[field].validate_python(None if value == "" else value, strict=True)
-    except ValidationError as error:
-        raise RequestError(f"{field} cannot be {value!r}: {_first_mistake(error)}") from None
 
 
 def _first_mistake(error: ValidationError) -> str:
@@ -135,6 +158,25 @@ def read_choices(path: Path) -> Choices:
         raise RequestError(f"{path}: cannot be read ({error.strerror})") from None
 
 
+def _merged(choices: Choices, take: str, field: FieldName, theirs: Chosen) -> Choices:
+    ours = choices.takes.get(take, {}).get(field)
+    if ours is None:
+        in_order = [theirs]
+    elif theirs.revision > 0 or theirs.value == ours.value:
+        return choices  # the page had it from this file
+    elif theirs.by == ours.by:
+        in_order = [theirs] if theirs.at > ours.at else []
+    else:
+        in_order = sorted(
+            (ours, theirs), key=lambda chosen: chosen.at
+        )  # made again, so that the later keeps the earlier
+    based_on = ours.revision if ours and ours.by == theirs.by else 0
+    for chosen in in_order:
+        change = Change(take=take, field=field, value=chosen.value, based_on=based_on, by=chosen.by)
+        choices = choices.changed(change, at=chosen.at)
+    return choices
+
+
 class ChoicesFile:
     """`review.json` of one folder, which several browsers and several commands may change at once."""
 
@@ -150,7 +192,7 @@ class ChoicesFile:
     def change(self, *changes: Change) -> Choices:
         """Make changes and return all choices; when this returns they are on disk, when it raises none is.
 
-        Raises `RequestError` for a value that a field cannot hold, and if the file cannot be written.
+        Raises `RequestError` if the file cannot be written, or holds something else.
         """
         with self._lock:
             choices = self.read()
@@ -160,16 +202,12 @@ class ChoicesFile:
         return choices
 
     def merge(self, other: Choices) -> Choices:
-        """Take over what was chosen elsewhere, for instance in a page without a server; the later of two wins."""
+        """Take over what was chosen in a page without a server; of two people's choices the later one wins."""
         with self._lock:
             choices = self.read()
             for take, fields in other.takes.items():
                 for field, theirs in fields.items():
-                    ours = choices.takes.get(take, {}).get(field)
-                    if ours is None or (theirs.at > ours.at and theirs.value != ours.value):
-                        based_on = 0 if ours is None else ours.revision
-                        change = Change(take=take, field=field, value=theirs.value, based_on=based_on, by=theirs.by)
-                        choices = choices.changed(change, at=theirs.at)
+                    choices = _merged(choices, take, field, theirs)
             self._write(choices)
         return choices
 

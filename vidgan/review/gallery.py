@@ -104,7 +104,7 @@ def open_gallery(
         try:
             movies.append(_reviewed(path, root, copies, notes))
         except MediaError as error:
-            notes.append(str(error))
+            notes.insert(0, str(error))
             movies.append(None)
         if progress:
             progress(len(movies), total)

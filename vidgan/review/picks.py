@@ -91,7 +91,7 @@ def one_rate(picks: Sequence[Pick], format: str) -> Fraction:
 
 
 def facts(pick: Pick) -> dict[str, str | int | float | None]:
-    """What a pick is and what made it, for tables and timelines. `in` and `out` are the first and last frame used."""
+    """What a pick is and what made it, for tables and timelines. Frames are counted from 1, as the page shows them."""
     take, made = pick.take, pick.take.made
     return {
         "take": take.key,
@@ -99,8 +99,8 @@ def facts(pick: Pick) -> dict[str, str | int | float | None]:
         "seed": made.seed,
         "stars": pick.stars,
         "note": pick.note,
-        "in": pick.start,
-        "out": pick.stop - 1,
+        "first_frame": pick.start + 1,
+        "last_frame": pick.stop,
         "num_frames": pick.num_frames,
         "rate": str(take.rate),
         "width": take.width,

@@ -26,7 +26,6 @@ class Choices {
           const here = this.takes[take]?.[field];
           if (!here || chosen.at > here.at) (this.takes[take] ??= {})[field] = chosen;
         }
-      this.revision = Math.max(this.revision, left.revision ?? 0);
       addEventListener("beforeunload", (event) => this.changed && event.preventDefault());
     }
   }
@@ -52,9 +51,8 @@ class Choices {
       this.#keep();
       this.#send();
     } else {
-      this.revision += 1;
       this.changed += 1;
-      this.#show(change, this.revision);
+      this.#show(change, 0); // no revision yet: that is for the file's keeper to give
       this.#keep();
     }
     this.onChange(take);
@@ -63,9 +61,7 @@ class Choices {
 
   // All choices as the file that the command line reads.
   text() {
-    const takes = {};
-    for (const [take, fields] of Object.entries(this.takes)) takes[take] = fields;
-    return JSON.stringify({ version: 1, revision: this.revision, takes }, null, 1) + "\n";
+    return JSON.stringify({ version: 1, revision: this.revision, takes: this.takes }, null, 1) + "\n";
   }
 
   downloaded() {
@@ -88,9 +84,9 @@ class Choices {
   }
 
   #keep() {
-    const { waiting, takes, revision, changed } = this;
+    const { waiting, takes, changed } = this;
     try {
-      localStorage.setItem(this.store, JSON.stringify(this.served ? { waiting } : { takes, revision, changed }));
+      localStorage.setItem(this.store, JSON.stringify(this.served ? { waiting } : { takes, changed }));
     } catch {
       // A browser that stores nothing still sends or downloads.
     }

@@ -14,6 +14,7 @@ class Inspector {
     byId("pick").addEventListener("click", () => this.decide("picked"));
     byId("reject").addEventListener("click", () => this.decide("rejected"));
     byId("note").addEventListener("input", () => {
+      this.typed = true;
       clearTimeout(this.typing);
       this.typing = setTimeout(() => this.saveNote(), 400);
     });
@@ -51,7 +52,7 @@ class Inspector {
       star.classList.toggle("lit", index < (chosen("stars") ?? 0));
       star.ariaChecked = index + 1 === chosen("stars");
     }
-    if (document.activeElement !== byId("note")) byId("note").value = chosen("note") ?? "";
+    if (!this.typed) byId("note").value = chosen("note") ?? "";
     const [first, last] = range(take, this.choices);
     const marked = chosen("in") !== null || chosen("out") !== null;
     byId("marks").textContent = marked ? `${first + 1} to ${last + 1}: ${last - first + 1} frames` : "all frames";
@@ -85,7 +86,9 @@ class Inspector {
 
   saveNote() {
     clearTimeout(this.typing);
-    if (this.take && document.activeElement === byId("note")) this.set("note", byId("note").value);
+    if (!this.typed) return;
+    this.typed = false;
+    this.set("note", byId("note").value);
   }
 
   set(field, value) {
