@@ -13,7 +13,9 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from vidgan.cli import app
 from vidgan.errors import FootageError, RequestError
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
@@ -338,6 +340,44 @@ def test_what_a_format_cannot_hold_is_said_in_words(takes):
     with pytest.raises(RequestError, match="an EDL cannot count 12 frames a second"):
         write_picks(takes / "picks.edl", slow)
     write_picks(takes / "picks.otio", both)
+
+
+def vidgan_review(*arguments):
+    return CliRunner().invoke(app, ["review", *map(str, arguments)])
+
+
+def test_the_command_writes_the_page_merges_choices_and_exports_picks(takes, tmp_path):
+    other = tmp_path / "downloaded.json"
+    other.write_text(offline(3, by="Ana", at=1).model_dump_json().replace("a.mp4", "walk_seed0002.mp4"))
+    choose(takes, "walk_seed0002.mp4", decision="picked")
+    result = vidgan_review(takes, "--choices", other, "--export", takes / "p.csv", "--export", takes / "out" / "p.mp4")
+    assert result.exit_code == 0, result.stderr
+    assert "review.html: 3 takes" in result.stdout
+    assert f"{takes / 'p.csv'}: 1 picks" in result.stdout
+    (row,) = csv.DictReader((takes / "p.csv").open(newline=""))
+    assert row["stars"] == "3"
+    assert read_header(takes / "out" / "p.mp4").num_frames == 6
+    assert '"served": false' in (takes / "review.html").read_text()
+
+
+def test_mistakes_of_a_review_are_one_clear_line(takes, tmp_path):
+    (tmp_path / "empty").mkdir()
+    elsewhere = tmp_path / "elsewhere.json"
+    elsewhere.write_text(offline(3, by="Ana", at=1).model_dump_json())
+    for arguments, words in (
+        ([tmp_path / "absent"], "no such folder"),
+        ([tmp_path / "empty"], "no footage in this folder"),
+        ([takes, "--footage", tmp_path / "absent"], "no such folder"),
+        ([takes, "--export", "picks.otio"], "nothing is picked yet"),
+        ([takes, "--export", "picks.xml"], "picks cannot be written as '.xml'"),
+        ([takes, "--choices", elsewhere], "chooses among other takes (a.mp4 is not in"),
+        ([takes, "--choices", tmp_path / "absent.json"], "cannot be read"),
+        ([takes, "--choices", takes / "walk_seed0002.json"], "does not hold the choices of a review"),
+    ):
+        result = vidgan_review(*arguments)
+        assert result.exit_code == 2, result.stdout
+        assert words in result.stderr, result.stderr
+        assert len(result.stderr.splitlines()) == 1, result.stderr
 
 
 def test_a_downloaded_file_is_read_back(tmp_path):

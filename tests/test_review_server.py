@@ -2,10 +2,14 @@
 
 import json
 import re
+import signal
 import socket
+import subprocess
+import sys
 import threading
 from fractions import Fraction
 from http.client import HTTPConnection
+from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
@@ -237,6 +241,29 @@ def test_a_change_that_cannot_be_written_is_not_confirmed(tmp_path):
     assert "review.json" in json.loads(body)["error"]
     server.shutdown()
     server.server_close()
+
+
+def test_what_the_served_command_confirmed_survives_its_kill(tmp_path):
+    make_take(tmp_path / "takes", "a.mp4")
+    command = [sys.executable, "-m", "vidgan", "review", str(tmp_path / "takes"), "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        link = next(line.split()[1] for line in process.stdout if line.startswith("open "))
+        there = SimpleNamespace(address=link, token=urlsplit(link).path.strip("/"))
+        assert change(there, stars=4, take="a.mp4")[0] == 200
+        process.kill()
+    assert ChoicesFile(tmp_path / "takes").read().value("a.mp4", "stars") == 4
+    page = (tmp_path / "takes" / "review.html").read_text()
+    assert there.token not in page
+
+
+def test_ctrl_c_ends_serving_as_it_should_be(tmp_path):
+    make_take(tmp_path / "takes", "a.mp4")
+    command = [sys.executable, "-m", "vidgan", "review", str(tmp_path / "takes"), "--serve"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        next(line for line in process.stdout if line.startswith("choices are saved"))
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_a_port_in_use_is_said_in_words(server):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -24,8 +25,10 @@ def review(
     from vidgan.review.choices import ChoicesFile, read_choices
     from vidgan.review.gallery import open_gallery
     from vidgan.review.gallery_page import write_gallery_page
-    from vidgan.review.picks import picks_of, write_picks
+    from vidgan.review.picks import picks_of, picks_suffix, write_picks
 
+    for path in export or []:
+        picks_suffix(path)
     with show_progress(console, "looking at", "movies") as progress:
         gallery = open_gallery(folder, footage, progress=progress)
     saved = ChoicesFile(folder)
@@ -46,6 +49,6 @@ def review(
     if serve:
         from vidgan.review.server import ReviewServer
 
-        with ReviewServer(gallery, port=port) as server:
+        with ReviewServer(gallery, port=port) as server, suppress(KeyboardInterrupt):
             typer.echo(f"open {server.address}\nchoices are saved in {saved.path}; Ctrl-C stops")
             server.serve_forever()

@@ -61,9 +61,7 @@ def write_picks(path: str | Path, picks: Sequence[Pick]) -> None:
     the file cannot be written or a library is missing.
     """
     path = Path(path)
-    suffix = path.suffix.lower()
-    if suffix not in PICKS_SUFFIXES:
-        raise RequestError(f"{path}: picks cannot be written as {suffix!r} (expected {', '.join(PICKS_SUFFIXES)})")
+    suffix = picks_suffix(path)
     if not picks:
         raise RequestError(f"{path}: nothing is picked yet; pick takes in the review (key P) first")
     writable_folder(path.parent)
@@ -79,6 +77,14 @@ def write_picks(path: str | Path, picks: Sequence[Pick]) -> None:
         from vidgan.review.timelines import edl_text, otio_text
 
         write_text(path, edl_text(picks, path.stem) if suffix == ".edl" else otio_text(picks, path.stem))
+
+
+def picks_suffix(path: Path) -> str:
+    """The format of a file of picks, one of `PICKS_SUFFIXES`. Raises `RequestError` for any other."""
+    suffix = path.suffix.lower()
+    if suffix not in PICKS_SUFFIXES:
+        raise RequestError(f"{path}: picks cannot be written as {suffix!r} (expected {', '.join(PICKS_SUFFIXES)})")
+    return suffix
 
 
 def one_rate(picks: Sequence[Pick], format: str) -> Fraction:
