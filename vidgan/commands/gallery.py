@@ -29,7 +29,7 @@ def review(
 
     for path in export or []:
         picks_suffix(path)
-    with show_progress(console, "looking at", "movies") as progress:
+    with show_progress(console, "review copies", "frames") as progress:
         gallery = open_gallery(folder, footage, progress=progress)
     saved = ChoicesFile(folder)
     if choices:

@@ -29,11 +29,15 @@ _PLAYED_CODECS = {"h264", "vp8", "vp9", "av1"}
 # as many, and took a browser 2 s.
 _QUICK_PIXELS = 2**24
 
+# Frames of a movie that is worth the time a copy takes; longer ones are shown as they are, if they can be played.
+_WORTH_FRAMES = 3000
+
 
 def needs_copy(path: Path, header: MovieHeader, num_frames: int) -> bool:
     """Whether browsers cannot play a movie, or are slow to find its frames."""
     played = path.suffix.lower() in _PLAYED_SUFFIXES and header.codec in _PLAYED_CODECS and header.bit_depth == 8
-    return not played or num_frames**2 // 2 * header.height * header.width > _QUICK_PIXELS
+    slow = num_frames**2 // 2 * header.height * header.width > _QUICK_PIXELS
+    return not played or (slow and num_frames <= _WORTH_FRAMES)
 
 
 def copy_size(height: int, width: int, pixel_aspect: Fraction) -> tuple[int, int]:
@@ -42,21 +46,19 @@ def copy_size(height: int, width: int, pixel_aspect: Fraction) -> tuple[int, int
     return tuple(max(2, round(side * scale / 2) * 2) for side in (height, width * pixel_aspect))
 
 
-def write_review_copy(
-    path: Path, frames: Iterable[np.ndarray], *, rate: Fraction, pixel_aspect: Fraction = Fraction(1)
-) -> int:
+def write_review_copy(path: Path, frames: Iterable[np.ndarray], *, rate: Fraction, shape: tuple[int, int]) -> int:
     """Write frames uint8 [H, W, 3] as H.264 in which every frame is a keyframe, and return how many there were.
 
-    Rec.709, limited range, tagged so. Raises `MediaError` if there are no frames or the file cannot be written.
+    `shape` is the (height, width) of the copy, even. Rec.709, limited range, tagged so. Raises `MediaError` if there
+    are no frames or the file cannot be written.
     """
     encoder, num_frames = YuvEncoder(), 0
     try:
         with written_beside(path) as beside, av.open(beside, "w", options={"movflags": "+faststart"}) as out:
             stream = out.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "veryfast", "g": "1"})
-            for picture in _resized(frames, pixel_aspect):
+            stream.height, stream.width = shape
+            for picture in _resized(frames, *shape):
                 frame = encoder.yuv(picture)
-                if not num_frames:
-                    stream.height, stream.width = frame.height, frame.width
                 frame.pts, frame.time_base = num_frames, 1 / rate
                 out.mux(stream.encode(frame))
                 num_frames += 1
@@ -68,10 +70,9 @@ def write_review_copy(
     return num_frames
 
 
-def _resized(frames: Iterable[np.ndarray], pixel_aspect: Fraction) -> Iterator[np.ndarray]:
+def _resized(frames: Iterable[np.ndarray], height: int, width: int) -> Iterator[np.ndarray]:
     for frame in frames:
-        height, width = copy_size(*frame.shape[:2], pixel_aspect)
-        if (height, width) == frame.shape[:2]:
+        if frame.shape[:2] == (height, width):
             yield frame
         else:
-            yield np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.LANCZOS))
+            yield np.asarray(Image.fromarray(frame).resize((width, height), Image.Resampling.HAMMING))

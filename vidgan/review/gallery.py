@@ -6,13 +6,15 @@ A movie that browsers cannot play, or are slow to find frames in, is shown by a 
 
 from __future__ import annotations
 
+import glob
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
 
+import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from vidgan.errors import MediaError, RequestError
@@ -90,8 +92,8 @@ def open_gallery(
 ) -> Gallery:
     """Find the takes below `folder`, in the order class, seed, name; and the movies below `footage`.
 
-    `progress(done, total)` counts movies. Raises `FootageError` if a folder is missing, `RequestError` if there is no
-    movie below `folder` or if nothing can be written there.
+    `progress(done, total)` counts frames of the review copies that are made. Raises `FootageError` if a folder is
+    missing, `RequestError` if there is no movie below `folder` or if nothing can be written there.
     """
     folder = Path(folder)
     found, notes = _movies_below(folder)
@@ -99,21 +101,14 @@ def open_gallery(
     if not found:
         raise RequestError(f"{folder}: no takes in this folder or below it (expected movies, from vidgan generate)")
     copies = writable_folder(folder / HIDDEN_FOLDER)
-    total, movies = len(found) + len(compared), []
-    for root, path in [(folder, path) for path in found] + [(Path(footage or "."), path) for path in compared]:
-        try:
-            movies.append(_reviewed(path, root, copies, notes))
-        except MediaError as error:
-            notes.insert(0, str(error))
-            movies.append(None)
-        if progress:
-            progress(len(movies), total)
-    takes = [movie for movie in movies[: len(found)] if movie and movie.made.kind != "stringout"]
-    takes.sort(key=lambda take: (take.made.class_name or "", take.made.seed is None, take.made.seed or 0, take.key))
+    takes = _with_copies([_looked_at(path, folder, copies, notes) for path in found], notes, progress)
     if not takes:
         raise RequestError(f"{folder}: none of the movies can be shown; the first: {notes[0]}")
-    shown = [movie for movie in movies[len(found) :] if movie]
-    return Gallery(folder, tuple(takes), tuple(shown), (*notes, *more_notes))
+    takes.sort(key=lambda take: (take.made.class_name or "", take.made.seed is None, take.made.seed or 0, take.key))
+    others = _with_copies(
+        [_looked_at(path, Path(footage), copies, more_notes) for path in compared], more_notes, progress
+    )
+    return Gallery(folder, tuple(takes), tuple(others), (*notes, *more_notes))
 
 
 def _movies_below(folder: Path) -> tuple[list[Path], list[str]]:
@@ -126,15 +121,24 @@ def _movies_below(folder: Path) -> tuple[list[Path], list[str]]:
     return movies, said
 
 
-def _reviewed(path: Path, root: Path, copies: Path, notes: list[str]) -> ReviewedMovie:
-    header = read_header(path)
-    num_frames, rate = _counted(path, header)
-    first = next(read_movie(path, stop=1)).rgb()
+def _looked_at(path: Path, root: Path, copies: Path, notes: list[str]) -> ReviewedMovie | None:
+    """None if it cannot be shown, which is noted, and for a stringout, which is no take."""
+    made = _read_sidecar(path.with_suffix(".json"), notes)
+    if made.kind == "stringout":
+        return None
+    try:
+        header = read_header(path)
+        num_frames, rate = _counted(path, header)
+        first = next(read_movie(path, stop=1)).rgb()
+    except MediaError as error:
+        notes.insert(0, str(error))
+        return None
+    key = relative(path, root)
     shown, shape = path, (header.height, round(header.width * header.pixel_aspect))
     if needs_copy(path, header, num_frames):
-        shown, shape = _copied(path, copies, rate, header), copy_size(header.height, header.width, header.pixel_aspect)
+        shown, shape = _copy_of(path, key, copies), copy_size(header.height, header.width, header.pixel_aspect)
     return ReviewedMovie(
-        key=relative(path, root),
+        key=key,
         path=path,
         shown=shown,
         rate=rate,
@@ -143,7 +147,7 @@ def _reviewed(path: Path, root: Path, copies: Path, notes: list[str]) -> Reviewe
         width=header.width,
         shape=shape,
         poster=jpeg_thumbnail(first, pixel_aspect=header.pixel_aspect),
-        made=_read_sidecar(path.with_suffix(".json"), notes),
+        made=made,
     )
 
 
@@ -158,15 +162,38 @@ def _counted(path: Path, header: MovieHeader) -> tuple[int, Fraction]:
     return len(seconds), rate
 
 
-def _copied(path: Path, copies: Path, rate: Fraction, header: MovieHeader) -> Path:
-    """The review copy of a movie as it is now; made unless it is there."""
+def _copy_of(path: Path, key: str, copies: Path) -> Path:
+    """Where the review copy of a movie, as the file is now, is kept."""
     stat = path.stat()
-    digest = sha256(f"{path.resolve()} {stat.st_size} {stat.st_mtime_ns} {rate}".encode()).hexdigest()[:12]
-    copy = copies / f"{path.stem}.{digest}.mp4"
-    if not copy.exists():
-        pictures = (frame.rgb() for frame in read_movie(path))
-        write_review_copy(copy, pictures, rate=rate, pixel_aspect=header.pixel_aspect)
-    return copy
+    which, when = (sha256(text.encode()).hexdigest()[:10] for text in (key, f"{stat.st_size} {stat.st_mtime_ns}"))
+    return copies / f"{path.stem}.{which}.{when}.mp4"
+
+
+def _with_copies(
+    movies: Sequence[ReviewedMovie | None], notes: list[str], progress: Callable[[int, int], None] | None
+) -> list[ReviewedMovie]:
+    """The movies that can be shown, after the review copies that are not there yet have been made."""
+    shown = [movie for movie in movies if movie is not None]
+    missing = [movie for movie in shown if not movie.shown.exists()]
+    total, done = sum(movie.num_frames for movie in missing), 0
+
+    def pictures(movie: ReviewedMovie) -> Iterator[np.ndarray]:
+        nonlocal done
+        for frame in read_movie(movie.path):
+            yield frame.rgb()
+            done += 1
+            if progress:
+                progress(done, total)
+
+    for movie in missing:
+        for older in movie.shown.parent.glob(f"{glob.escape(movie.shown.name.rsplit('.', 2)[0])}.*.mp4"):
+            older.unlink()  # of the same movie, as it was before
+        try:
+            write_review_copy(movie.shown, pictures(movie), rate=movie.rate, shape=movie.shape)
+        except MediaError as error:
+            notes.insert(0, str(error))
+            shown.remove(movie)
+    return shown
 
 
 def _read_sidecar(path: Path, notes: list[str]) -> Sidecar:
