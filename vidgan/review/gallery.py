@@ -9,7 +9,7 @@ from __future__ import annotations
 import glob
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from hashlib import sha256
 from pathlib import Path
@@ -193,7 +193,12 @@ def _with_copies(
         except MediaError as error:
             notes.insert(0, str(error))
             shown.remove(movie)
-    return shown
+    return [_as_counted(movie) for movie in shown]
+
+
+def _as_counted(movie: ReviewedMovie) -> ReviewedMovie:
+    """With the number of frames that its copy turned out to have; the header of the movie may have lied."""
+    return movie if movie.shown == movie.path else replace(movie, num_frames=read_header(movie.shown).num_frames)
 
 
 def _read_sidecar(path: Path, notes: list[str]) -> Sidecar:
