@@ -9,6 +9,7 @@ import time
 from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from hypothesis import given
@@ -96,6 +97,8 @@ def test_a_movie_that_browsers_cannot_play_is_shown_by_a_copy_of_all_its_frames_
     assert take.shown != path
     header = read_header(take.shown)
     assert (header.codec, header.rate, header.num_frames) == ("h264", NTSC, 9)
+    with av.open(take.shown) as copy:
+        assert all(packet.is_keyframe for packet in copy.demux(video=0) if packet.size)
     assert [int(frame.rgb()[8, 8, 0]) for frame in read_movie(take.shown)] == pytest.approx(range(0, 90, 10), abs=1)
     made = take.shown.stat().st_mtime_ns
     assert open_gallery(folder).takes[0].shown.stat().st_mtime_ns == made
