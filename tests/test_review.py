@@ -105,6 +105,7 @@ def test_a_movie_that_browsers_cannot_play_is_shown_by_a_copy_of_all_its_frames_
     make_take(folder, "a.mkv", num_frames=4)
     (changed,) = open_gallery(folder).takes
     assert read_header(changed.shown).num_frames == 4
+    assert [*(folder / ".review").glob("*.mp4")] == [changed.shown]  # the old copy has gone
 
 
 @given(st.integers(1, 9000), st.integers(1, 9000), st.sampled_from([Fraction(1), Fraction(2), Fraction(64, 45)]))
@@ -275,6 +276,27 @@ def test_an_edl_has_a_reel_for_each_take_and_begins_at_one_hour(takes):
     assert "the arm" in text
     back = otio.adapters.read_from_string(text, "cmx_3600", rate=24000 / 1001)
     assert [clip.name for clip in back.find_clips()] == ["fire_seed0007", "walk_seed0002"]
+
+
+@pytest.mark.parametrize(
+    "rate", [Fraction(24000, 1001), 24, 25, Fraction(30000, 1001), 30, 50, Fraction(60000, 1001), 60], ids=str
+)
+def test_timelines_begin_at_one_hour_at_any_rate(tmp_path, rate):
+    otio = pytest.importorskip("opentimelineio", reason="needs vidgan[timelines]")
+    make_take(tmp_path / "takes", "a.mp4", rate=Fraction(rate))
+    picks = pick(tmp_path / "takes", "a.mp4")
+    for suffix in (".edl", ".otio"):
+        write_picks(tmp_path / f"p{suffix}", picks)
+    (event,) = (line.split() for line in (tmp_path / "p.edl").read_text().splitlines() if line.startswith("001"))
+    assert [time.replace(";", ":") for time in event[4:]] == [
+        "00:00:00:00",
+        "00:00:00:06",
+        "01:00:00:00",
+        "01:00:00:06",
+    ]
+    timeline = otio.adapters.read_from_file(str(tmp_path / "p.otio"))
+    assert Fraction(timeline.duration().rate).limit_denominator(1001) == rate
+    assert timeline.global_start_time.to_timecode().replace(";", ":") == "01:00:00:00"
 
 
 def test_the_media_of_a_movie_with_a_timecode_track_begins_there(tmp_path):

@@ -68,6 +68,14 @@ LEVELS = """() => new Promise((done) => requestAnimationFrame(() => requestAnima
     [...review.grid.onScreen].map(({ canvas }) => canvas.getContext("2d").getImageData(3, 3, 1, 1).data[0])))))"""
 
 
+WRONG_FRAMES = """() => {
+    const context = new OffscreenCanvas(4, 4).getContext("2d", { willReadFrequently: true });
+    const level = (frame) => (context.drawImage(frame, 0, 0, 4, 4), context.getImageData(1, 1, 1, 1).data[0]);
+    const wrong = ([, index, found]) => Math.abs(found - 10 * index) > 2;
+    return [...review.grid.onScreen].flatMap(({ take, player }) =>
+        player.frames.map((frame, index) => [take.name, index, level(frame)]).filter(wrong)) }"""
+
+
 def press(page, *keys):
     for key in keys:
         page.keyboard.press(key)
@@ -111,6 +119,8 @@ def test_of_two_hundred_takes_those_on_screen_play_in_step_and_no_others_are_loa
         loaded = "review.grid.tiles.filter((tile) => tile.player.opened).length"
         assert page.evaluate("review.grid.tiles.length") == 200
         assert 20 <= page.evaluate(loaded) <= 60
+        wrong = page.evaluate(WRONG_FRAMES)
+        assert wrong == []
         press(page, "Home")
         for frame in (0, 1, 2, 3, 4, 5, 0):
             levels = page.evaluate(LEVELS)
@@ -186,6 +196,23 @@ def test_keys_play_as_in_a_player(browser, few):
             seen.append(page.evaluate(FRAME))
             press(page, "ArrowRight")
         assert set(seen) == set(range(6))
+
+
+def test_a_button_that_was_clicked_leaves_the_keys_to_the_player(browser, few):
+    with served(few) as server, page_of(browser, server.address) as page:
+        until(page, ALL_LOADED)
+        page.locator("#grid .tile").first.click()
+        page.locator("#pick").click()
+        page.keyboard.press(" ")
+        assert page.evaluate("review.clock.playing")
+        assert page.locator("#pick").get_attribute("aria-pressed") == "true"
+        page.locator("#open-viewer").click()
+        page.locator("#modes label", has_text="Wipe").click()
+        page.locator("#next").click()
+        press(page, "Home", "ArrowRight")
+        assert page.evaluate(FRAME) == 1
+        assert (page.evaluate("review.viewer.mode"), page.locator("#name").inner_text()) == ("wipe", "b")
+        wait_saved(page)
 
 
 def test_what_is_chosen_is_saved_as_one_goes_and_is_there_after_a_reload(browser, few):

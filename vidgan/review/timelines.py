@@ -19,8 +19,8 @@ from vidgan.review.picks import Pick, facts, one_rate
 if TYPE_CHECKING:
     from opentimelineio.schema import Clip, Timeline
 
-# Hours on the clock of the timeline at its first frame, as editors expect it.
-START_HOURS = 1
+# Rates whose timecode leaves numbers out to keep up with the clock: SMPTE ST 12-1.
+_DROPPING = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 # What CMX 3600 has room for.
 _LONGEST_REEL = 8
@@ -61,12 +61,19 @@ def _library() -> ModuleType:
 def _timeline(otio: ModuleType, picks: Sequence[Pick], title: str) -> Timeline:
     first_rate = picks[0].take.rate
     timeline = otio.schema.Timeline(title)
-    timeline.global_start_time = _time(otio, START_HOURS * 3600 * round(first_rate), first_rate)
+    timeline.global_start_time = _time(otio, _start(otio, first_rate), first_rate)
     track = otio.schema.Track("picks", kind=otio.schema.TrackKind.Video)
     reels = _reel_names(picks)
     track.extend(_clip(otio, pick, reel) for pick, reel in zip(picks, reels, strict=True))
     timeline.tracks.append(track)
     return timeline
+
+
+def _start(otio: ModuleType, rate: Fraction) -> int:
+    """Frames at one o'clock, where editors expect a timeline to begin."""
+    if rate in _DROPPING:
+        return otio.opentime.from_timecode("01:00:00;00", float(rate)).to_frames()
+    return 3600 * round(rate)
 
 
 def _clip(otio: ModuleType, pick: Pick, reel_name: str) -> Clip:

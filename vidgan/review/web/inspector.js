@@ -6,7 +6,6 @@ class Inspector {
     byId("stars").append(
       ...[1, 2, 3, 4, 5].map((count) => {
         const star = element("button", { type: "button", textContent: "★", ariaLabel: `${count} stars` });
-        star.setAttribute("role", "radio");
         star.addEventListener("click", () => this.rate(count));
         return star;
       }),
@@ -50,7 +49,7 @@ class Inspector {
     byId("reject").ariaPressed = chosen("decision") === "rejected";
     for (const [index, star] of [...byId("stars").children].entries()) {
       star.classList.toggle("lit", index < (chosen("stars") ?? 0));
-      star.ariaChecked = index + 1 === chosen("stars");
+      star.ariaPressed = index < (chosen("stars") ?? 0);
     }
     if (!this.typed) byId("note").value = chosen("note") ?? "";
     const [first, last] = range(take, this.choices);

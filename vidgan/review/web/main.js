@@ -163,6 +163,21 @@ function pressed(event) {
   found[2](event.key);
 }
 
+// What was chosen with a pointer lets go of the keys: space plays, and does not press the same button again.
+function keepKeysForThePlayer() {
+  let byPointer = false;
+  addEventListener("pointerdown", () => (byPointer = true), true);
+  addEventListener("keydown", () => (byPointer = false), true);
+  const letGo = (event) => {
+    const control = event.target.closest("button, select, input:not([type=search], [type=number], #who)");
+    if (!byPointer || !control || control.closest("dialog")) return;
+    if (event.type === "change" || control.tagName === "BUTTON")
+      (viewer.open ? viewer.stage : grid.selected.element).focus({ preventScroll: true });
+  };
+  addEventListener("click", letGo);
+  addEventListener("change", letGo);
+}
+
 function tick(now) {
   const passed = Math.min(0.25, (now - (tick.last ?? now)) / 1000); // a page that slept goes on where it was
   tick.last = now;
@@ -222,6 +237,8 @@ function begin() {
     "clear-marks": () => inspector.clearMarks(frameNow()),
     "open-viewer": openViewer,
     "close-viewer": closeViewer,
+    before: () => grid.move(-1),
+    next: () => grid.move(1),
     "help-button": () => byId("help").showModal(),
   };
   for (const [id, work] of Object.entries(clicks)) byId(id).addEventListener("click", work);
@@ -236,6 +253,7 @@ function begin() {
   store("who", byId("who").value);
   byId("who").addEventListener("change", () => store("who", who()));
   addEventListener("keydown", pressed);
+  keepKeysForThePlayer();
   addExports();
   if (data.notes.length) {
     byId("left-out").hidden = false;
