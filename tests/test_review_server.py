@@ -43,7 +43,7 @@ def ask(server, method="GET", path="", *, body=None, token=None, **headers):
     if body is not None:
         sent["Content-Length"] = str(len(body))
     sent |= {name.replace("_", "-"): value for name, value in headers.items()}
-    connection = HTTPConnection(host, timeout=10)
+    connection = HTTPConnection(host, timeout=60)
     connection.putrequest(method, f"/{token or server.token}/{path}", skip_host=True, skip_accept_encoding=True)
     for name, value in sent.items():
         if value is not None:

@@ -15,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from threading import Lock
 from typing import Annotated, Literal
 
 from filelock import FileLock
@@ -183,7 +184,9 @@ class ChoicesFile:
     def __init__(self, folder: Path) -> None:
         self.path = folder / CHOICES_NAME
         (folder / HIDDEN_FOLDER).mkdir(exist_ok=True)
-        self._lock = FileLock(folder / HIDDEN_FOLDER / f"{CHOICES_NAME}.lock")
+        # Among threads a lock that wakes whoever is next; between processes one that each has to ask for.
+        self._threads_lock = Lock()
+        self._processes_lock = FileLock(folder / HIDDEN_FOLDER / f"{CHOICES_NAME}.lock")
 
     def read(self) -> Choices:
         """As they are on disk now; none if there is no file yet."""
@@ -194,7 +197,7 @@ class ChoicesFile:
 
         Raises `RequestError` if the file cannot be written, or holds something else.
         """
-        with self._lock:
+        with self._threads_lock, self._processes_lock:
             choices = self.read()
             for change in changes:
                 choices = choices.changed(change)
@@ -203,7 +206,7 @@ class ChoicesFile:
 
     def merge(self, other: Choices) -> Choices:
         """Take over what was chosen in a page without a server; of two people's choices the later one wins."""
-        with self._lock:
+        with self._threads_lock, self._processes_lock:
             choices = self.read()
             for take, fields in other.takes.items():
                 for field, theirs in fields.items():

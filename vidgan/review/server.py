@@ -52,6 +52,7 @@ class ReviewServer(ThreadingHTTPServer):
     """Serves one gallery until `shutdown`. `port` 0 takes any that is free."""
 
     daemon_threads = True
+    request_queue_size = 128  # a browser opens several connections at once, and may be one of many
 
     def __init__(self, gallery: Gallery, *, port: int = 0, token: str | None = None) -> None:
         """Raises `RequestError` if the port is in use."""
