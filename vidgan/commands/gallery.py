@@ -44,7 +44,8 @@ def review(
         typer.echo(f"not shown: {note}")
     picks = picks_of(gallery, saved.read())
     for path in export or []:
-        write_picks(path, picks)
+        with show_progress(console, path.name, "frames") as progress:
+            write_picks(path, picks, progress=progress)
         typer.echo(f"{path}: {len(picks)} picks")
     if serve:
         from vidgan.review.server import ReviewServer

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -54,8 +54,10 @@ def picks_of(gallery: Gallery, choices: Choices) -> list[Pick]:
     return picks
 
 
-def write_picks(path: str | Path, picks: Sequence[Pick]) -> None:
+def write_picks(path: str | Path, picks: Sequence[Pick], *, progress: Callable[[int, int], None] | None = None) -> None:
     """Write picks in the format that the suffix of `path` names.
+
+    `progress(done, total)` counts frames of a stringout.
 
     Raises `RequestError` if nothing is picked, for an unknown suffix, where the format cannot hold the picks, and if
     the file cannot be written or a library is missing.
@@ -70,7 +72,7 @@ def write_picks(path: str | Path, picks: Sequence[Pick]) -> None:
 
         if path.resolve() in {pick.take.path.resolve() for pick in picks}:
             raise RequestError(f"{path}: is one of the takes; choose another name")
-        write_stringout(path, picks)
+        write_stringout(path, picks, progress=progress)
     elif suffix == ".csv":
         write_text(path, csv_text(picks))
     else:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from math import ceil
 from pathlib import Path
 
@@ -20,15 +20,23 @@ from vidgan.review.picks import Pick, facts, one_rate
 NARROWEST = 320
 
 
-def write_stringout(path: Path, picks: Sequence[Pick]) -> None:
-    """Write the MP4 and a sidecar that lists what plays in it.
+def write_stringout(path: Path, picks: Sequence[Pick], *, progress: Callable[[int, int], None] | None = None) -> None:
+    """Write the MP4 and a sidecar that lists what plays in it; `progress(done, total)` counts frames.
 
     Pictures are as large as the largest pick, small takes enlarged; others are fitted in their shape onto black.
     Raises `RequestError` unless all picks have one rate.
     """
     rate = one_rate(picks, "a stringout")
     made = {"kind": "stringout", "vidgan_version": __version__, "rate": str(rate), "picks": [*map(facts, picks)]}
-    write_movie(path, _frames(picks), rate=rate, metadata={"comment": json.dumps(made)})
+    total = sum(pick.num_frames for pick in picks)
+
+    def counted() -> Iterator[np.ndarray]:
+        for done, frame in enumerate(_frames(picks), start=1):
+            yield frame
+            if progress:
+                progress(done, total)
+
+    write_movie(path, counted(), rate=rate, metadata={"comment": json.dumps(made)})
     write_text(path.with_suffix(".json"), json.dumps(made, indent=2) + "\n")
 
 
