@@ -95,7 +95,8 @@ class Inspector {
   }
 
   #conflict({ field, now, value, by }) {
-    const words = `${by} had ${field} ${value ?? "not set"}; ${now.by} set it to ${now.value ?? "nothing"} without having seen that.`;
+    const then = `${by} had ${field} ${value ?? "not set"}`;
+    const words = `${then}; ${now.by} set it to ${now.value ?? "nothing"} without having seen that.`;
     const keep = element("button", { type: "button", textContent: "Keep" });
     keep.addEventListener("click", () => this.set(field, now.value));
     const restore = element("button", { type: "button", textContent: `Take ${by}'s` });

@@ -5,7 +5,7 @@ const clock = new Clock();
 const who = () => byId("who").value.trim() || "someone";
 
 const choices = new Choices(data, { onChange: chosen, onSaved: saySaved, onNews: toast });
-const inspector = new Inspector(choices, { who, onMark: (take, frame) => clock.goTo(take, range(take, choices), clamp(frame, ...range(take, choices))) });
+const inspector = new Inspector(choices, { who, onMark: marked });
 const viewer = new Viewer(data);
 const grid = new Grid(data.takes, { choices, onSelect: selected, onOpen: openViewer });
 const filters = new Filters(data.takes, choices, filter);
@@ -29,7 +29,7 @@ function selected(tile) {
   if (viewer.open) viewer.show(tile.take);
 }
 
-// A take was chosen about, here or by somebody else. What is shown stays until the filter is touched: tiles do not jump.
+// Something was chosen of a take, here or by somebody else. Tiles do not jump: the filter waits until it is touched.
 function chosen(key) {
   const tile = grid.byKey.get(key);
   if (!tile) return;
@@ -38,11 +38,17 @@ function chosen(key) {
   byId("shown").textContent = `${grid.shown.length} of ${grid.tiles.length} takes, ${countPicked()} picked`;
 }
 
+// In or out moved: the frame that was shown still is, if it is between them.
+function marked(movie, frame) {
+  clock.goTo(movie, rangeOf(movie), clamp(frame, ...rangeOf(movie)));
+}
+
 function saySaved() {
   const saved = byId("saved");
   if (choices.served) {
     const count = choices.waiting.length;
-    saved.textContent = choices.offline ? `not saved yet: ${count} (is vidgan review --serve running?)` : count ? "saving" : "saved";
+    saved.textContent = count ? "saving" : "saved";
+    if (choices.offline) saved.textContent = `not saved yet: ${count} (is vidgan review --serve running?)`;
     saved.classList.toggle("waiting", choices.offline);
   } else {
     saved.textContent = choices.changed ? `changes in this browser only: ${choices.changed}` : "";
@@ -71,6 +77,11 @@ function closeViewer() {
 function compare(mode) {
   if (!viewer.open) openViewer();
   viewer.setMode(viewer.mode === mode ? "alone" : mode);
+}
+
+function compareWith(movie) {
+  viewer.compareWith(movie);
+  toast(`compared with ${movie.name}`);
 }
 
 function save(blob, name) {
@@ -127,7 +138,7 @@ const KEYS = [
   [["n", "N"], "write a note (Esc when done)", () => ((byId("more").open = true), byId("note").focus())],
   [["Enter"], "large, and back", () => (viewer.open ? closeViewer() : openViewer())],
   [["Escape"], "back to all takes", () => viewer.open && closeViewer()],
-  [["c", "C"], "compare others with this take", () => (viewer.compareWith(take()), toast(`compared with ${take().name}`))],
+  [["c", "C"], "compare others with this take", () => compareWith(take())],
   [["w", "W"], "wipe against it", () => compare("wipe")],
   [["s", "S"], "onion skin", () => compare("onion")],
   [["d", "D"], "difference", () => compare("difference")],
@@ -155,8 +166,9 @@ function pressed(event) {
   const on = event.target;
   const writes = on.matches("textarea, input:not([type=range], [type=radio], [type=checkbox])");
   if (writes && event.key === "Escape") return on.blur();
-  const own = { Enter: "button, a, select, summary", " ": "button, select, summary, input" };
-  if (writes || on.matches(own[event.key] ?? (event.key.startsWith("Arrow") || event.key.length > 1 ? "select, input" : "select"))) return;
+  const own = { Enter: "button, select, summary", " ": "button, select, summary, input" };
+  const moves = event.key.length > 1 ? "select, input" : "select"; // arrows, Home and End move a slider
+  if (writes || on.matches(own[event.key] ?? moves)) return;
   const found = KEYS.find(([keys]) => keys.includes(event.key));
   if (!found) return;
   event.preventDefault();
@@ -222,7 +234,8 @@ function begin() {
     ...KEYS.map(([keys, words]) => {
       const names = [...new Set(keys.map((key) => NAMES[key] ?? key.toUpperCase()))];
       const shown = names.length > 2 ? [names[0], "to", names.at(-1)] : names;
-      const cell = element("td", {}, ...shown.map((name) => (name === "to" ? " to " : element("kbd", { textContent: name }))));
+      const cell = element("td", {});
+      cell.append(...shown.map((name) => (name === "to" ? " to " : element("kbd", { textContent: name }))));
       return element("tr", {}, cell, element("td", { textContent: words }));
     }),
   );
@@ -248,7 +261,8 @@ function begin() {
   });
   byId("speed").addEventListener("change", () => (clock.speed = Math.sign(clock.speed) * speed()));
   byId("loop").addEventListener("change", (event) => (clock.loop = event.target.value));
-  byId("size").addEventListener("input", (event) => document.documentElement.style.setProperty("--size", `${event.target.value}px`));
+  const root = document.documentElement;
+  byId("size").addEventListener("input", (event) => root.style.setProperty("--size", `${event.target.value}px`));
   byId("who").value = stored("who", `reviewer ${Math.floor(1000 + 9000 * Math.random())}`);
   store("who", byId("who").value);
   byId("who").addEventListener("change", () => store("who", who()));
@@ -260,7 +274,7 @@ function begin() {
     byId("left-out").querySelector("summary").textContent = `Not shown: ${data.notes.length}`;
     byId("left-out").querySelector("ul").append(...data.notes.map((note) => element("li", { textContent: note })));
   }
-  if (matchMedia("(max-width: 760px)").matches) document.documentElement.style.setProperty("--size", "110px");
+  if (matchMedia("(max-width: 760px)").matches) root.style.setProperty("--size", "110px");
   filter();
   saySaved();
   clock.playing = !matchMedia("(prefers-reduced-motion: reduce)").matches;

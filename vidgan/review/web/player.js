@@ -1,6 +1,6 @@
-// Frames of a movie as pictures. A <video> finds each frame once, by its time; from then on frames are drawn from memory:
-// in step with all other takes, in both directions, over a loop's end without a hitch. Movies too long for that are followed,
-// frame by frame, as fast as the browser finds them.
+// Frames of a movie as pictures. A <video> finds each frame once, by its time; from then on frames are drawn from
+// memory: in step with all other takes, in both directions, over a loop's end without a hitch. Movies too long for that
+// are followed, frame by frame, as fast as the browser finds them.
 
 const MEMORY = (navigator.deviceMemory ?? 4) >= 4 ? 800e6 : 250e6; // bytes of pictures, of all takes together
 const MEMORY_OF_ONE = MEMORY / 5;
@@ -147,7 +147,7 @@ function makeRoom(bytes) {
   return bytesKept + bytes <= MEMORY;
 }
 
-// Until the frame that covers a time, in seconds, has been drawn. Nothing is drawn in a hidden tab, however long it waits.
+// Until the frame that covers a time, in seconds, has been drawn. In a hidden tab nothing is drawn; there it waits.
 async function frameAt(video, time, duration, movie) {
   let drawn, timer;
   const shown = new Promise((resolve, reject) => {
@@ -165,7 +165,8 @@ async function frameAt(video, time, duration, movie) {
     }, PATIENCE);
   });
   const failed = new Promise((_, reject) => {
-    video.onerror = video.onemptied = () => reject(new Error(`${movie.name}: this browser cannot play it, or the file has gone`));
+    const words = `${movie.name}: this browser cannot play it, or the file has gone`;
+    video.onerror = video.onemptied = () => reject(new Error(words));
   });
   try {
     video.currentTime = time;

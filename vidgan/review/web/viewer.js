@@ -80,14 +80,16 @@ class Viewer {
   draw(frameOf) {
     if (!this.open) return;
     const frame = frameOf(this.take.movie);
-    const other = this.other && mod(frameOf(this.other.movie) + Number(this.offset.value || 1) - 1, this.other.movie.frames);
+    const from = Number(this.offset.value || 1) - 1;
+    const other = this.other && mod(frameOf(this.other.movie) + from, this.other.movie.frames);
     const state = `${frame} ${other}`;
     if (this.drawn === state && !this.take.follows && !this.other?.follows) return;
     const [picture, second] = [this.take.picture(frame), this.other?.picture(other)];
     if (!picture || (this.other && !second)) return;
     this.drawn = state;
     const { name, frames } = this.take.movie;
-    this.stage.ariaLabel = `${name}, frame ${frame + 1} of ${frames}` + (this.other ? `, ${this.mode} with ${this.other.movie.name}, frame ${other + 1}` : "");
+    this.stage.ariaLabel = `${name}, frame ${frame + 1} of ${frames}`;
+    if (second) this.stage.ariaLabel += `, ${this.mode} with ${this.other.movie.name}, frame ${other + 1}`;
     this.#paint(picture, second);
   }
 
@@ -145,7 +147,9 @@ class Viewer {
     document.getElementById("amount-label").hidden = !["wipe", "onion"].includes(this.mode);
     const shown = [this.take, compared && this.other].filter(Boolean);
     const copies = shown.map(({ movie }) => movie).filter((movie) => movie.copy);
-    const words = copies.map((movie) => `${movie.name}: a review copy of ${size(movie.shape)}, the file has ${size([movie.height, movie.width])}`);
+    const words = copies.map(
+      ({ name, shape, height, width }) => `${name}: a review copy of ${size(shape)}, the file has ${size([height, width])}`,
+    );
     words.push(...shown.map((player) => player.trouble).filter(Boolean));
     const loading = shown.find((player) => !player.trouble && player.progress < 1);
     if (loading) words.push(`loading ${loading.movie.name} ${Math.round(100 * loading.progress)} %`);
