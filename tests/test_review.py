@@ -17,12 +17,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from vidgan.cli import app
-from vidgan.errors import FootageError, RequestError
+from vidgan.errors import FootageError, MediaError, RequestError
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.review_copies import copy_size
 from vidgan.review.choices import Change, Choices, ChoicesFile, Chosen, parse_change, read_choices
 from vidgan.review.gallery import open_gallery
+from vidgan.review.gallery_page import write_gallery_page
 from vidgan.review.picks import picks_of, write_picks
 
 NTSC = Fraction(24000, 1001)
@@ -403,6 +404,19 @@ def test_mistakes_of_a_review_are_one_clear_line(takes, tmp_path):
         assert result.exit_code == 2, result.stdout
         assert words in result.stderr, result.stderr
         assert len(result.stderr.splitlines()) == 1, result.stderr
+
+
+def test_what_cannot_be_written_is_said_in_words_and_leaves_nothing_behind(takes):
+    picks = pick(takes, "fire_seed0007.mp4")
+    for name in ("review.html", "p.csv", "p.mp4"):
+        (takes / name / "in the way").mkdir(parents=True)
+    with pytest.raises(RequestError, match=r"review\.html: cannot be written \(Is a directory\)"):
+        write_gallery_page(open_gallery(takes), Choices())
+    with pytest.raises(RequestError, match=r"p\.csv: cannot be written \(Is a directory\)"):
+        write_picks(takes / "p.csv", picks)
+    with pytest.raises(MediaError, match=r"p\.mp4: cannot be written"):
+        write_picks(takes / "p.mp4", picks)
+    assert not [*takes.glob(".*.part*"), *takes.glob("p.json")]
 
 
 def test_a_downloaded_file_is_read_back(tmp_path):

@@ -14,6 +14,7 @@ from importlib.resources import files
 from pathlib import Path
 from urllib.parse import quote
 
+from vidgan.errors import RequestError
 from vidgan.files import write_text
 from vidgan.review.choices import Choices
 from vidgan.review.gallery import Gallery, ReviewedMovie
@@ -26,14 +27,20 @@ _SCRIPTS = ("clock", "player", "choices", "grid", "viewer", "inspector", "filter
 
 
 def write_gallery_page(gallery: Gallery, choices: Choices) -> Path:
-    """Write `review.html` beside the takes and return its path; it works from disk, and when the folder is moved."""
+    """Write `review.html` beside the takes and return its path; it works from disk, and when the folder is moved.
+
+    Raises `RequestError` if it cannot be written.
+    """
 
     def address(movie: ReviewedMovie) -> str:
         below = os.path.relpath(movie.shown.resolve(), gallery.folder.resolve())
         return quote(Path(below).as_posix())
 
     page = gallery.folder / PAGE_NAME
-    write_text(page, gallery_page(gallery, choices, address=address, served=False))
+    try:
+        write_text(page, gallery_page(gallery, choices, address=address, served=False))
+    except OSError as error:
+        raise RequestError(f"{page}: cannot be written ({error.strerror})") from None
     return page
 
 

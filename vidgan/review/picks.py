@@ -66,19 +66,22 @@ def write_picks(path: str | Path, picks: Sequence[Pick], *, progress: Callable[[
     suffix = picks_suffix(path)
     if not picks:
         raise RequestError(f"{path}: nothing is picked yet; pick takes in the review (key P) first")
+    if path.resolve() in {pick.take.path.resolve() for pick in picks}:
+        raise RequestError(f"{path}: is one of the takes; choose another name")
     writable_folder(path.parent)
-    if suffix == ".mp4":
-        from vidgan.review.stringout import write_stringout
+    try:
+        if suffix == ".mp4":
+            from vidgan.review.stringout import write_stringout
 
-        if path.resolve() in {pick.take.path.resolve() for pick in picks}:
-            raise RequestError(f"{path}: is one of the takes; choose another name")
-        write_stringout(path, picks, progress=progress)
-    elif suffix == ".csv":
-        write_text(path, csv_text(picks))
-    else:
-        from vidgan.review.timelines import edl_text, otio_text
+            write_stringout(path, picks, progress=progress)
+        elif suffix == ".csv":
+            write_text(path, csv_text(picks))
+        else:
+            from vidgan.review.timelines import edl_text, otio_text
 
-        write_text(path, edl_text(picks, path.stem) if suffix == ".edl" else otio_text(picks, path.stem))
+            write_text(path, edl_text(picks, path.stem) if suffix == ".edl" else otio_text(picks, path.stem))
+    except OSError as error:
+        raise RequestError(f"{path}: cannot be written ({error.strerror})") from None
 
 
 def picks_suffix(path: Path) -> str:
