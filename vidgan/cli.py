@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, judging, review, status, takes, training
+from vidgan.commands import footage, gallery, judging, review, status, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -23,6 +23,7 @@ COMMANDS = {
     "export": review.export,
     "compare": review.compare,
     "info": review.info,
+    "review": gallery.review,
     "demo": training.demo,
 }
 
