@@ -19,6 +19,9 @@ from vidgan.errors import MediaError, RequestError
 from vidgan.files import writable_folder
 from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
 
+# The number that a sequence begins with unless it is told otherwise, as is the custom.
+FIRST_NUMBER = 1001
+
 
 @dataclass(frozen=True)
 class FrameSequence:
@@ -127,12 +130,18 @@ def _parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
 
 
 def write_frame_sequence(
-    target: str | Path, frames: Iterable[np.ndarray], *, first_number: int = 1001, overwrite: bool = False
+    target: str | Path,
+    frames: Iterable[np.ndarray],
+    *,
+    first_number: int = FIRST_NUMBER,
+    num_there: int = 0,
+    overwrite: bool = False,
 ) -> FrameSequence:
     """Write frames uint8 [H, W, 3] or [H, W, 1] as stills and return what was written.
 
     `target` is a pattern, or a folder: `takes/dawn` holds `dawn.1001.png` and so on. Each file is whole or absent.
-    Old frames of that name are never mixed with new ones: they are refused, or removed with `overwrite`.
+    The first `num_there` frames of the sequence are there already and stay; `frames` are those after them. Other old
+    frames of that name are never mixed with new ones: they are refused, or removed with `overwrite`.
 
     Raises `RequestError` if the folder cannot be written or holds such frames, `MediaError` if there are no frames.
     """
@@ -142,12 +151,12 @@ def write_frame_sequence(
     if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected .png or .jpg)")
     writable_folder(folder)
-    old = _existing(pattern)
+    sequence = FrameSequence(folder, prefix, padding, suffix, ())
+    numbers = list(range(first_number, first_number + num_there))
+    old = [path for path in _existing(pattern) if path not in {sequence.path(number) for number in numbers}]
     if old and not overwrite:
         raise RequestError(f"{pattern}: {len(old)} frames of that name exist; remove them or choose another name")
-    sequence = FrameSequence(folder, prefix, padding, suffix, ())
-    numbers = []
-    for number, frame in enumerate(frames, start=first_number):
+    for number, frame in enumerate(frames, start=first_number + num_there):
         write_still(sequence.path(number), frame)
         numbers.append(number)
     if not numbers:
