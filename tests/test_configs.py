@@ -17,7 +17,8 @@ from vidgan.config_files import load_config
 from vidgan.demo import CONFIG as DEMO_CONFIG
 from vidgan.media.movie_writer import write_movie
 from vidgan.run import run_training
-from vidgan.sampling.render import render_take
+from vidgan.sampling.render import render
+from vidgan.sampling.take import seed_take
 from vidgan.survey import look_at_footage
 from vidgan.weights import load_generator
 
@@ -55,7 +56,8 @@ def test_a_shipped_config_trains_two_updates_and_its_generator_renders(path, foo
     result = run_training(config, prepared, tmp_path / "run", console=console)
     assert result.finished
     data = config.data
-    frame = next(render_take(load_generator(tmp_path / "run"), 1, 0, 1))
+    loaded = load_generator(tmp_path / "run")
+    frame = next(render(loaded, seed_take(loaded, 1, 0, num_frames=1)))
     assert frame.shape == (data.height, data.width, data.channels)
 
 

@@ -20,6 +20,9 @@ def generate(
     grid: Annotated[bool, typer.Option("--grid", help="Every --content with every --motion, on one sheet")] = False,
     walk: Annotated[str | None, typer.Option(help="Let the look walk through these seeds in each take")] = None,
     ease: Annotated[str | None, typer.Option(help="How a walk goes: linear, or smooth")] = None,
+    hold: Annotated[
+        bool | None, typer.Option("--hold/--drift", help="Keep the look over the take, or let its slow part drift")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Length of a take; default as trained")] = None,
     loop: Annotated[bool, typer.Option("--loop", help="After --frames frames the take begins again, exactly")] = False,
     speed: Annotated[float | None, typer.Option(help="Speed of the motion: 0.5 is half as fast")] = None,
@@ -65,6 +68,7 @@ def generate(
         walk=numbers["--walk"],
         sweep=None if sweep is None else parse_sweep(sweep),
         loop=loop,
+        hold=hold,
         settings={name: value for name, value in settings.items() if value is not None},
     )
     takes = choose_takes(loaded, choice, [load_take(path, loaded) for path in take or []])

@@ -71,8 +71,8 @@ class LoopSteps:
         self._seen += 1
 
     def figures(self) -> dict[str, float] | None:
-        """Root mean square of the step over the seam, of those within, in levels 0..255, and their ratio, rounding added
-        to both; None if the loop was not seen whole or has no two steps to compare."""
+        """Root mean square of the step over the seam and of those within, in levels 0..255, and their ratio, rounding
+        added to both; None if the loop was not seen whole or has no two steps to compare."""
         if self._seen < self.length or not self._within:
             return None
         seam, within = _energy(self._last, self._first), float(np.mean(self._within))

@@ -3,8 +3,9 @@
 Which kernel torch takes for a convolution or a matrix product depends on the sizes of the batch and of time and on the
 number of threads, and kernels add in different orders: the same frame of the same take then differs by about 1e-6 from
 stretch to stretch, and a pixel between two levels now and then by a whole level. Here, where nothing is learned,
-convolutions always take oneDNN's kernel, in which each output is one sum in one order whatever lies around it; and matrix
-products, which are cheap, are computed in float64 and rounded once. Training, and whatever runs on a GPU, is left to torch.
+convolutions always take oneDNN's kernel, in which each output is one sum in one order whatever lies around it; and
+matrix products, which are cheap, are computed in float64 and rounded once. Training, and whatever runs on a GPU, is
+left to torch.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """White noise over time becomes motion: low-pass filters give it slow and fast parts, each of unit variance.
 
-The idea of LongVideoGAN (Brooks et al. 2022). A filter is defined at any time, not only at whole steps of the noise, so that
-motion can be made slower or faster: the signal at time u is
+The idea of LongVideoGAN (Brooks et al. 2022). A filter is defined at any time, not only at whole steps of the noise, so
+that motion can be made slower or faster: the signal at time u is
 
     s(u) = sum over steps n of noise[n] * w(n - u),     sum over n of w(n - u)^2 = 1
 """

@@ -62,7 +62,7 @@ class TakeFiles:
         self._write_sidecar({})
 
     def write(self, frames: Iterator[np.ndarray], num_kept: int) -> np.ndarray:
-        """Write frames uint8 [H, W, C], those after `num_there`, and the sidecar; return the first `num_kept` of all."""
+        """Write frames uint8 [H, W, C], those after `num_there`, and the sidecar; return the first `num_kept`."""
         pixels, kept, seam = hashlib.sha256(), [], LoopSteps(self.take.loop or 0, period=self.period)
 
         def watched(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:

@@ -95,7 +95,7 @@ def _write_sheet_of(
 def write_grid(
     stem: Path, frames: Sequence[np.ndarray], *, rows: Sequence[str], columns: Sequence[str], rate: Fraction | None
 ) -> list[Path]:
-    """Write clips uint8 [T, H, W, C], row by row, playing on one sheet as `stem`.mp4, and their middle as `stem`.png."""
+    """Write clips uint8 [T, H, W, C], row by row, playing on one sheet, `stem`.mp4, and its middle as `stem`.png."""
     sheet = contact_sheet(frames, columns=len(columns), row_labels=rows, column_labels=columns)
     movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
     write_movie(movie, iter(sheet), rate=rate or STILL_RATE)

@@ -7,6 +7,7 @@ from torch import nn
 from vidgan.errors import RequestError, did_you_mean
 from vidgan.nn.family import SteerableGenerator
 from vidgan.sampling.directions import NUM_EACH
+from vidgan.sampling.looks import look_dim
 from vidgan.sampling.take import Take
 from vidgan.weights import LoadedGenerator
 
@@ -34,7 +35,7 @@ def check_take(loaded: LoadedGenerator, take: Take) -> None:
         if asked := _beyond_seeds(take):
             raise RequestError(f"{loaded.path}: the family {family} makes no takes with {asked} (conv3d does)")
         return
-    if provenance.class_names and not all(look.classes or look.style is not None for look in take.looks):
+    if provenance.class_names and not all(look.classes or look.code is not None for look in take.looks):
         raise RequestError(f"a look without a class (these weights know {', '.join(provenance.class_names)})")
     _check_loop(take, generator.first_frames)
     _check_codes(take, generator)
@@ -46,10 +47,11 @@ def _beyond_seeds(take: Take) -> str:
         "a loop": take.loop is not None,
         "a walk": len(take.looks) > 1,
         "a speed": take.speed != 1,
+        "a look that is held": take.hold,
         "truncation": take.truncation != 1,
         "directions": bool(take.directions),
         "a mix of classes": any(len(look.classes) > 1 for look in take.looks),
-        "codes": bool(take.motion.codes) or any(look.style is not None for look in take.looks),
+        "codes": bool(take.motion.codes) or any(look.code is not None for look in take.looks),
     }
     return next((words for words, is_asked in asked.items() if is_asked), "")
 
@@ -59,8 +61,8 @@ def _check_loop(take: Take, period: int) -> None:
         return
     if take.loop < period:
         raise RequestError(
-            f"a loop of {take.loop} frames is shorter than the network's period of {period} frames; make it {period} or "
-            "a multiple"
+            f"a loop of {take.loop} frames is shorter than the network's period of {period} frames; make it {period} "
+            "or a multiple"
         )
     if take.loop % period:
         below = take.loop // period * period
@@ -75,8 +77,8 @@ def _check_codes(take: Take, generator: SteerableGenerator) -> None:
         if not 1 <= number <= 2 * NUM_EACH:
             raise RequestError(f"direction {number} is unknown (there are 1 to {2 * NUM_EACH}: `vidgan directions`)")
     for look in take.looks:
-        if look.style is not None and len(look.style) != generator.style_dim:
-            raise RequestError(f"a look's code has {len(look.style)} numbers (expected {generator.style_dim})")
+        if look.code is not None and len(look.code) != look_dim(generator):
+            raise RequestError(f"a look's code has {len(look.code)} numbers (expected {look_dim(generator)})")
     for code in take.motion.codes:
         if len(code) != generator.motion_dim:
             raise RequestError(f"a code of motion has {len(code)} numbers (expected {generator.motion_dim})")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from vidgan.errors import RequestError, did_you_mean
+from vidgan.sampling.capabilities import is_steerable
 from vidgan.sampling.names import name_of
 from vidgan.sampling.take import Look, Motion, Take, class_of_seed, take_from
 from vidgan.weights import LoadedGenerator, Provenance
@@ -45,6 +46,8 @@ class Choice:
     sweep: tuple[str, Sequence[float]] | None = None
     """A setting by name, and its values."""
     loop: bool = False
+    hold: bool | None = None
+    """Whether looks last; None: where content and motion are told apart, and in walks, but not in plain seeds."""
     settings: dict[str, object] = field(default_factory=dict)
     """Settings of `Take` that are the same for all: num_frames, speed, truncation, ease, directions, precision."""
 
@@ -62,8 +65,11 @@ def choose_takes(loaded: LoadedGenerator, choice: Choice, takes: Sequence[Take] 
         raise RequestError("--class mixes classes, --classes makes takes of each; give one of them")
     base = _variations(choice, takes, loaded) if takes else _of_seeds(choice, loaded)
     chosen = []
+    steerable = is_steerable(loaded.generator)
+    told_apart = any(each is not None for each in (choice.content, choice.motion, choice.walk))
     for named in base:
         settings = {**named.take.model_dump(), **choice.settings}
+        settings["hold"] = settings["hold"] or (told_apart and steerable) if choice.hold is None else choice.hold
         if choice.loop:
             settings["loop"] = settings["num_frames"]
         elif takes and named.take.loop is None and named.take.walk_frames is None and len(named.take.looks) > 1:
@@ -127,7 +133,7 @@ def _variations(choice: Choice, takes: Sequence[Take], loaded: LoadedGenerator) 
                 if choice.mix is not None or choice.labels is not None:
                     names = loaded.provenance.class_names
                     shares = choice.mix or {names[label]: 1.0 for label in choice.labels}
-                    if any(look.style is not None for look in looks):
+                    if any(look.code is not None for look in looks):
                         raise RequestError("a look with a code has its class in the code; choose another --content")
                     looks = tuple(Look(seed=look.seed, classes=shares) for look in looks)
                 if choice.motion is not None:
@@ -151,7 +157,7 @@ def _swept(named: NamedTake, choice: Choice) -> list[NamedTake]:
         else:
             changed = {setting: value}
         take = take_from({**named.take.model_dump(), **changed}, source=f"--sweep {setting}")
-        found.append(NamedTake("", take, row=name_of(named.take), column=f"{setting.replace('.', ' ')} {value:g}"))
+        found.append(NamedTake("", take, row=name_of(named.take), column=f"{setting.replace('.', ' ')}: {value:g}"))
     return found
 
 
@@ -160,7 +166,7 @@ def _with_names(takes: Sequence[NamedTake], choice: Choice) -> list[NamedTake]:
     found, count = [], {}
     variants = len(choice.sweep[1]) if choice.sweep else 0
     for index, named in enumerate(takes):
-        name = f"{named.row}_v{index % variants + 1:02d}_{named.column.replace(' ', '')}" if variants else ""
+        name = f"{named.row}_v{index % variants + 1:02d}_{re.sub('[ :]', '', named.column)}" if variants else ""
         name = name or name_of(named.take)
         count[name] = count.get(name, 0) + 1
         found.append(replace(named, name=name if count[name] == 1 else f"{name}_{count[name]}"))

@@ -18,13 +18,14 @@ def name_of(take: Take) -> str:
     motion = f"motion{take.motion.seed:04d}"
     if len(take.looks) > 1:
         seeds = [f"walk{'-'.join(_short(look) for look in take.looks)}", motion]
-    elif take.looks[0].style is not None or take.motion.codes:
+    elif take.looks[0].code is not None or take.motion.codes:
         seeds = [f"found{take.motion.seed:04d}"]
     elif take.looks[0].seed == take.motion.seed:
         seeds = [f"seed{take.motion.seed:04d}"]
     else:
         seeds = [f"content{take.looks[0].seed:04d}", motion]
     settings = [
+        "held" if take.hold and len(take.looks) == 1 and take.looks[0].seed == take.motion.seed else "",
         f"loop{take.loop}" if take.loop else "",
         f"speed{take.speed:g}" if take.speed != 1 else "",
         f"truncation{take.truncation:g}" if take.truncation != 1 else "",
@@ -35,4 +36,4 @@ def name_of(take: Take) -> str:
 
 
 def _short(look: Look) -> str:
-    return "code" if look.style is not None else str(look.seed)
+    return "code" if look.code is not None else str(look.seed)

@@ -1,8 +1,8 @@
 """Takes rendered in stretches of time: any length in constant memory, the same pixels every time.
 
-Each number that the generator is given is a pure function of a take and of a frame or step (`content`, `motion`),
-nothing is padded in time, and on a processor the layers compute a frame alike whatever is computed with it
-(`vidgan.nn.exact`): so neither the stretch, nor where rendering began, nor other takes in the batch change a pixel.
+Each number that the generator is given is a pure function of a take and of a frame or step (`performance`), nothing is
+padded in time, and on a processor the layers compute a frame alike whatever is computed with it (`vidgan.nn.exact`): so
+neither the stretch, nor where rendering began, nor other takes in the batch change a pixel.
 """
 
 from __future__ import annotations
@@ -16,35 +16,13 @@ import torch
 from torch import Tensor
 
 from vidgan.clip import clip_to_frames
-from vidgan.sampling.capabilities import check_take, is_steerable
-from vidgan.sampling.content import ContentPath
-from vidgan.sampling.latents import content_latent, motion_noise
-from vidgan.sampling.motion import MotionSignal
+from vidgan.sampling.capabilities import is_steerable
+from vidgan.sampling.performance import Performance
 from vidgan.sampling.take import Take
 from vidgan.weights import LoadedGenerator
 
 # Pixels of video that are made at once: enough to keep two cores busy, and few enough for their caches.
 PIXELS_AT_ONCE = 2**18
-
-
-class Performance:
-    """A take with all that its generator needs to draw any stretch of it. Raises `RequestError` if it cannot."""
-
-    def __init__(self, loaded: LoadedGenerator, take: Take) -> None:
-        check_take(loaded, take)
-        self.take, self.generator = take, loaded.generator
-        self.device = next(loaded.generator.parameters()).device
-        if is_steerable(loaded.generator):
-            self.content = ContentPath(loaded, take)
-            self.motion = MotionSignal(take, self.generator.motion_dim, self.generator.first_frames)
-        else:
-            names = loaded.provenance.class_names
-            self.label = names.index(next(iter(take.looks[0].classes))) if names else 0
-
-    @property
-    def exact(self) -> bool:
-        """Whether a frame is the same to the bit whatever is computed with it."""
-        return is_steerable(self.generator) and self.take.precision == "float32" and self.device.type == "cpu"
 
 
 @torch.inference_mode()
@@ -60,18 +38,14 @@ def draw(performances: Sequence[Performance], first_frame: int, num_frames: int)
     else:
         precision = nullcontext()
     with precision:
-        if is_steerable(generator):
-            styles = [each.content.at(*generator.style_window(**window)) for each in performances]
-            longest = max(style.shape[1] for style in styles)
-            style = torch.stack([style.expand(-1, longest) for style in styles])
-            signal = torch.stack([each.motion.at(*generator.signal_window(**window)) for each in performances])
-            return generator.draw(style.to(device), signal.to(device), **window)
-        z = torch.stack([content_latent(each.take.looks[0].seed, generator.content_dim) for each in performances])
-        steps = generator.motion_window(**window)
-        seeds = [each.take.motion.seed for each in performances]
-        motion = torch.stack([motion_noise(seed, generator.motion_dim, *steps) for seed in seeds])
-        labels = torch.tensor([each.label for each in performances], device=device)
-        return generator(z.to(device), motion.to(device), labels, **window)
+        if performances[0].steerable:
+            steered = [each.steered(first_frame, num_frames) for each in performances]
+            longest = max(style.shape[1] for style, _ in steered)
+            style = torch.stack([style.expand(-1, longest) for style, _ in steered]).to(device)
+            return generator.draw(style, torch.stack([signal for _, signal in steered]).to(device), **window)
+        latents = [each.latents(first_frame, num_frames) for each in performances]
+        z, motion = (torch.stack(each).to(device) for each in zip(*latents, strict=True))
+        return generator(z, motion, torch.tensor([each.label for each in performances], device=device), **window)
 
 
 def default_stretch(loaded: LoadedGenerator) -> int:
@@ -98,7 +72,8 @@ def render(
 def generate(loaded: LoadedGenerator, takes: Sequence[Take], *, stretch: int | None = None) -> list[np.ndarray]:
     """All frames of several takes, rendered together: uint8 [T, H, W, C] each. Raises `RequestError` as `render`."""
     pieces = render_takes(loaded, takes, stretch=stretch)
-    return [np.concatenate([frames for _, frames in of_take]) for _, of_take in groupby(pieces, lambda piece: piece[0])]
+    by_take = groupby(pieces, key=lambda piece: piece[0])
+    return [np.ascontiguousarray(np.concatenate([frames for _, frames in of_take])) for _, of_take in by_take]
 
 
 def render_takes(
@@ -129,8 +104,8 @@ def _render_alike(
 ) -> Iterator[tuple[int, np.ndarray]]:
     """As `render_takes`, for takes of one length: one in stretches, or several that fit one stretch together.
 
-    Stretches begin at the same frames wherever rendering does. Where kernels are not exact they are also all of one size,
-    so that a longer take still begins with the shorter one.
+    Stretches begin at the same frames wherever rendering does. Where kernels are not exact they are also all of one
+    size, so that a longer take still begins with the shorter one.
     """
     longest = performances[0].generator.longest
     for first in range(start // stretch * stretch, num_frames, stretch):

@@ -27,11 +27,11 @@ class Look(Section):
     """One content in one class, or between classes."""
 
     seed: Seed = 0
-    """Content, unless `style` says it."""
+    """Content, and what is slow of the noise where it is held, unless `code` says them."""
     classes: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)
     """Share of each class by name; shares are divided by their sum. Empty without classes."""
-    style: Code | None = None
-    """Content and class as one code, which an inversion finds; `seed` and `classes` then only give names."""
+    code: Code | None = None
+    """The look as numbers (`vidgan.sampling.looks`), which an inversion finds; `seed` and `classes` then are names."""
 
     @model_validator(mode="after")
     def _has_something(self) -> Look:
@@ -58,6 +58,8 @@ class Take(Section):
     """One, or those of a walk in their order."""
     motion: Motion
     num_frames: int = Field(ge=1)
+    hold: bool = False
+    """Whether the slow half of the noise stays as the look has it, so that a look lasts, and goes with it in a walk."""
     loop: int | None = Field(None, ge=1)
     """Frames after which the take begins again; a walk then comes back to its first look."""
     ease: Literal["linear", "smooth"] = "linear"
