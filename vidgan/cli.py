@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, judging, review, takes, training
+from vidgan.commands import footage, judging, review, steering, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -16,6 +16,8 @@ COMMANDS = {
     "prepare": footage.prepare,
     "train": training.train,
     "generate": takes.generate,
+    "directions": steering.directions,
+    "invert": steering.invert,
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vidgan.commands.terminal import console
+from vidgan.commands.terminal import console, fitted
 
 
 def generate(
@@ -30,6 +31,8 @@ def generate(
     direction: Annotated[list[str] | None, typer.Option(help="Change the look: 3:+2.0, see `directions`")] = None,
     sweep: Annotated[str | None, typer.Option(help="Numbered variants: truncation=0.4:1.0:5")] = None,
     take: Annotated[list[Path] | None, typer.Option(help="Start from a take file or a take's sidecar")] = None,
+    first_frame: Annotated[Path | None, typer.Option(help="Begin takes with this picture, or one near it")] = None,
+    fit: Annotated[str, typer.Option(help="How a first frame of another shape is fitted: crop or letterbox")] = "crop",
     precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for drafts")] = None,
     format: Annotated[str, typer.Option(help="mp4, mkv (lossless) or png (frame sequences, which go on)")] = "mp4",
     scale: Annotated[int, typer.Option(min=1, help="Enlarge by a whole factor, every pixel a square")] = 1,
@@ -38,10 +41,12 @@ def generate(
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
 ) -> None:
     """Render takes: a movie or frame sequence and a JSON sidecar each, and a contact sheet of all."""
+    from vidgan.footage.read_clip import read_clip
     from vidgan.processor import set_up_processor
     from vidgan.progress import show_progress
     from vidgan.review.takes import write_takes
     from vidgan.sampling.choose import Choice, choose_takes, parse_classes, parse_directions, parse_mix, parse_sweep
+    from vidgan.sampling.invert import go_on, invert
     from vidgan.sampling.latents import parse_seeds
     from vidgan.sampling.take import load_take
     from vidgan.weights import load_generator
@@ -71,7 +76,15 @@ def generate(
         hold=hold,
         settings={name: value for name, value in settings.items() if value is not None},
     )
-    takes = choose_takes(loaded, choice, [load_take(path, loaded) for path in take or []])
+    begun = [load_take(path, loaded) for path in take or []]
+    if first_frame is not None:
+        picture = read_clip(first_frame, fitted(loaded.provenance.config.data, fit), None, num_frames=1)
+        with show_progress(console, "finding the first frame", "updates") as progress:
+            found = invert(loaded, picture, classes=choice.mix, progress=progress)
+        typer.echo(f"the first frame is {found.error_levels:.1f} levels off {first_frame}")
+        begun.append(go_on(found.take, loaded))
+        choice = replace(choice, mix=None)
+    takes = choose_takes(loaded, choice, begun)
     with show_progress(console, "rendering", "frames") as progress:
         files = write_takes(
             loaded, takes, out, scale=scale, crf=crf, format=format, overwrite=overwrite, progress=progress

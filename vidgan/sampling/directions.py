@@ -22,7 +22,7 @@ from torch import nn
 from vidgan.nn.layers import Modulation
 from vidgan.nn.noise import NOISE_WIDTHS
 from vidgan.sampling.latents import unit_normal
-from vidgan.sampling.looks import NUM_FAST, NUM_SLOW, mean_style, sample_styles
+from vidgan.sampling.looks import NUM_FAST, NUM_SLOW, deviation_of_looks, mean_style
 from vidgan.weights import LoadedGenerator
 
 # Directions of each kind.
@@ -54,7 +54,7 @@ class Direction:
 def find_directions(loaded: LoadedGenerator) -> list[Direction]:
     """Sixteen directions: first the principal ones, then those in closed form, each kind by its share."""
     if loaded.generator not in _FOUND:
-        scale = _deviation_of_looks(loaded)
+        scale = deviation_of_looks(loaded)
         found = [("principal", *each) for each in _principal(loaded, scale)]
         found += [("closed form", *each) for each in _closed_form(loaded, scale)]
         _FOUND[loaded.generator] = [
@@ -67,17 +67,6 @@ def find_directions(loaded: LoadedGenerator) -> list[Direction]:
 def direction_vectors(loaded: LoadedGenerator) -> np.ndarray:
     """float64 [16, look_dim]; row n - 1 is one step along direction n."""
     return np.stack([direction.vector for direction in find_directions(loaded)])
-
-
-def _deviation_of_looks(loaded: LoadedGenerator) -> np.ndarray:
-    """float64 [look_dim, look_dim]: looks are their class's mean plus this times unit normal numbers, about."""
-    generator = loaded.generator
-    labels = range(max(1, len(loaded.provenance.class_names)))
-    deviations = np.concatenate([sample_styles(generator, label) - mean_style(generator, label) for label in labels])
-    variances, vectors = np.linalg.eigh(deviations.T @ deviations / len(deviations))
-    scale = np.eye(generator.style_dim + NUM_SLOW * generator.motion_dim)
-    scale[: generator.style_dim, : generator.style_dim] = vectors * np.sqrt(variances.clip(0))
-    return scale
 
 
 def _principal(loaded: LoadedGenerator, scale: np.ndarray) -> list[tuple[np.ndarray, float]]:

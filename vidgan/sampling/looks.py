@@ -85,6 +85,17 @@ def _styles(generator: nn.Module, z: Tensor, label: int) -> np.ndarray:
     return generator.style(z.to(device), labels).double().cpu().numpy()
 
 
+def deviation_of_looks(loaded: LoadedGenerator) -> np.ndarray:
+    """float64 [look_dim, look_dim]: looks are their class's mean plus this times unit normal numbers, about."""
+    generator = loaded.generator
+    labels = range(max(1, len(loaded.provenance.class_names)))
+    deviations = np.concatenate([sample_styles(generator, label) - mean_style(generator, label) for label in labels])
+    variances, vectors = np.linalg.eigh(deviations.T @ deviations / len(deviations))
+    scale = np.eye(look_dim(generator))
+    scale[: generator.style_dim, : generator.style_dim] = vectors * np.sqrt(variances.clip(0))
+    return scale
+
+
 class LookPath:
     """The look of a take at any frame: a pure function of the frame, so that stretches are alike."""
 
