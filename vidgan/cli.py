@@ -21,6 +21,7 @@ COMMANDS = {
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,
+    "export-model": steering.export_model,
     "demo": training.demo,
 }
 

@@ -63,3 +63,16 @@ def invert(
     path, *_, sheet = write_inversion(loaded, found, clip, out, source=input)
     moves = "" if found.motion_ratio is None else f", {found.motion_ratio:.0%} of its motion"
     typer.echo(f"{path}: {len(clip)} frames, {found.error_levels:.1f} levels off{moves}\nside by side {sheet}")
+
+
+def export_model(
+    weights: Annotated[str, typer.Argument(help='A run folder, a weights file, or "demo"')],
+    output: Annotated[Path, typer.Argument(help="name.onnx or name.pt2")],
+) -> None:
+    """Write the generator as a program for other tools, and say how far it is from the generator."""
+    from vidgan.sampling.portable import export_model as export
+    from vidgan.weights import load_generator
+
+    with console.status("tracing"):
+        written = export(load_generator(weights), output)
+    typer.echo(f"{written.path}: within {written.max_difference:.1e} of the generator, of values -1..1")

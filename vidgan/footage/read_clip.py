@@ -15,7 +15,6 @@ from vidgan.media.movies import read_header, read_movie
 from vidgan.media.sequences import frame_sequence_from_pattern, is_pattern
 from vidgan.media.stills import STILL_SUFFIXES, read_still
 
-
 # By how much a frame's time may be rounded: Matroska counts milliseconds.
 CLOCK_ERROR = Fraction(1, 500)
 

@@ -46,7 +46,7 @@ def reach(level: Level) -> int:
 
 def slower(window: Window) -> Window:
     """The frames at half the rate that cover `window`."""
-    return window[0] // 2, -(-window[1] // 2)
+    return window[0] // 2, (window[1] + 1) // 2
 
 
 def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
@@ -197,7 +197,7 @@ class ConvolutionalGenerator(nn.Module):
         windows = self.windows(first_frame, num_frames)
         styles = self._styles_of_levels(style, windows, first_frame, num_frames)
         x = self._first_frames(styles[0], signal)
-        picture = x.new_zeros((len(x), self.channels, *x.shape[2:]))
+        picture = x.new_zeros((x.shape[0], self.channels, *x.shape[2:]))
         for index, block in enumerate(self.blocks):
             if self._doubles_rate(index):
                 first_made = windows[index - 1][0] + reach(self.levels[index - 1])
