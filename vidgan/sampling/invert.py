@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from itertools import count
 from math import cos, pi
 
 import numpy as np
@@ -26,10 +27,10 @@ from vidgan.sampling.capabilities import is_steerable
 from vidgan.sampling.latents import motion_noise
 from vidgan.sampling.looks import NUM_FAST, deviation_of_looks, look_vector
 from vidgan.sampling.render import generate
-from vidgan.sampling.take import Look, Motion, Take, seed_take
+from vidgan.sampling.take import Look, Motion, Take
 from vidgan.weights import LoadedGenerator
 
-# Takes of each class that the search begins among.
+# Takes of a class that the search begins among.
 NUM_STARTS = 32
 
 # Steps of noise before the first that the clip's frames are made from which still matter, through the filters.
@@ -39,9 +40,12 @@ STEPS_BEFORE = 4
 FRAMES_AT_ONCE = 48
 
 # What counts beside pictures that are alike: steps that are, as much motion, and numbers in their range.
-STEP_WEIGHT, ENERGY_WEIGHT, PRIOR_WEIGHT = 2.0, 0.3, 0.002
+STEP_WEIGHT, ENERGY_WEIGHT, PRIOR_WEIGHT = 4.0, 0.1, 0.002
 
 LEARNING_RATE = 0.08
+
+# Updates in each class before one is chosen.
+TRIAL_UPDATES = 25
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,18 +80,19 @@ def invert(
     if frames.ndim != 4 or frames.shape[1:] != (data.height, data.width, data.channels):
         size = f"{data.height}, {data.width}, {data.channels}"
         raise RequestError(f"frames to invert have shape {list(frames.shape)} (expected [T, {size}])")
-    start = _nearest_of_many(loaded, frames, classes)
-    search = _Search(loaded, start, frames_to_clip(frames))
-    total = updates * len(search.stretches)
-    optimizer = torch.optim.Adam([search.units, search.codes], lr=LEARNING_RATE, betas=(0.9, 0.99))
-    for update in range(total):
-        for group in optimizer.param_groups:
-            group["lr"] = LEARNING_RATE * (0.02 + 0.98 * (0.5 + 0.5 * cos(pi * update / total)))
-        optimizer.zero_grad()
-        search.loss(update).backward()
-        optimizer.step()
+    groups = [classes] if classes is not None else [{name: 1.0} for name in loaded.provenance.class_names] or [{}]
+    clip = frames_to_clip(frames)
+    searches = [_Search(loaded, _nearest_of_many(loaded, frames, shares), clip) for shares in groups]
+    trials = TRIAL_UPDATES if len(searches) > 1 else 0
+    total, done = len(searches) * trials + updates * len(searches[0].stretches), iter(count(1))
+
+    def tell() -> None:
         if progress:
-            progress(update + 1, total)
+            progress(next(done), total)
+
+    losses = [search.descend(trials, tell) for search in searches]
+    search = searches[int(np.argmin(losses))]
+    search.descend(updates * len(search.stretches), tell)
     take = search.take()
     return _judged(take, generate(loaded, [take])[0], frames)
 
@@ -97,19 +102,14 @@ def go_on(take: Take, loaded: LoadedGenerator) -> Take:
     return take.model_copy(update={"num_frames": max(take.num_frames, loaded.provenance.config.data.num_frames)})
 
 
-def _nearest_of_many(loaded: LoadedGenerator, frames: np.ndarray, classes: dict[str, float] | None) -> Take:
-    """The take of a seed whose mean frame and motion are nearest to those of the clip."""
-    names = loaded.provenance.class_names
-    groups = [classes] if classes is not None else [{name: 1.0} for name in names] or [{}]
-    count = min(len(frames), 8)
+def _nearest_of_many(loaded: LoadedGenerator, frames: np.ndarray, classes: dict[str, float]) -> Take:
+    """The take of a seed, in one class, whose first frames are nearest to those of the clip."""
+    num_frames = min(len(frames), 8)
     takes = [
-        seed_take(loaded, seed, 0, num_frames=count).model_copy(
-            update={"looks": (Look(seed=seed, classes=shares),), "hold": True}
-        )
-        for shares in groups
+        Take(looks=(Look(seed=seed, classes=classes),), motion=Motion(seed=seed), num_frames=num_frames, hold=True)
         for seed in range(NUM_STARTS)
     ]
-    wanted = frames[:count].astype(np.float32)
+    wanted = frames[:num_frames].astype(np.float32)
     distances = [np.square(found - wanted).mean() for found in generate(loaded, takes)]
     return takes[int(np.argmin(distances))]
 
@@ -139,17 +139,32 @@ class _Search:
         """The noise of all steps that make the clip, [motion_dim, steps]."""
         self.draws = torch.Generator().manual_seed(0)
 
+    def descend(self, updates: int, tell: Callable[[], None]) -> float:
+        """Go downhill so many times, ever more slowly, and return the mean loss of the last few steps."""
+        optimizer = torch.optim.Adam([self.units, self.codes], lr=LEARNING_RATE, betas=(0.9, 0.99))
+        losses = []
+        for update in range(updates):
+            for group in optimizer.param_groups:
+                group["lr"] = LEARNING_RATE * (0.51 + 0.49 * cos(pi * update / updates))
+            optimizer.zero_grad()
+            loss = self.loss(update)
+            loss.backward()
+            optimizer.step()
+            losses.append(loss.item())
+            tell()
+        return float(np.mean(losses[-5:])) if losses else 0.0
+
     def loss(self, update: int) -> Tensor:
         """Of one stretch of the clip."""
-        first, count = self.stretches[update % len(self.stretches)]
+        first, num_frames = self.stretches[update % len(self.stretches)]
         look = self.mean + self.scale @ self.units
         style_dim = self.generator.style_dim
-        signal = self._signal(*self.generator.signal_window(first, count), slow=look[style_dim:])
+        signal = self._signal(*self.generator.signal_window(first, num_frames), slow=look[style_dim:])
         style = rearrange(look[:style_dim], "d -> 1 d 1")
-        made = self.generator.draw(style, signal, first_frame=first, num_frames=count)[0]
-        wanted = self.clip[:, first : first + count]
+        made = self.generator.draw(style, signal, first_frame=first, num_frames=num_frames)[0]
+        wanted = self.clip[:, first : first + num_frames]
         loss = _distance(made, wanted) + PRIOR_WEIGHT * (_unusual(self.units) + _unusual(self.codes))
-        if count > 1:
+        if num_frames > 1:
             steps, wanted_steps = made.diff(dim=1), wanted.diff(dim=1)
             energies = steps.square().mean() + 1e-5, wanted_steps.square().mean() + 1e-5
             loss = loss + STEP_WEIGHT * F.mse_loss(steps, wanted_steps)
