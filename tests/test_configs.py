@@ -92,6 +92,8 @@ def shortened(command):
         words += ["--num-clips", "8"]
     if "tools/bench_quality.py" in words:
         words += ["--minutes", "0.05", "--points", "1", "--num-clips", "8", "--only", "half the channels"]
+    if "tools/bench_generate.py" in words:
+        words += ["--sizes", "16x16", "--seconds", "0.1", "--long", "512"]
     if "tools/bench_loader.py" in words:
         words += ["--quick"]
     if "tools/make_footage.py" in words:

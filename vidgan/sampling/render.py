@@ -48,13 +48,17 @@ def draw(performances: Sequence[Performance], first_frame: int, num_frames: int)
         return generator(z, motion, torch.tensor([each.label for each in performances], device=device), **window)
 
 
-def default_stretch(loaded: LoadedGenerator) -> int:
-    """Frames that are made at once: whole periods of the network, about as many as pay."""
-    data, generator = loaded.provenance.config.data, loaded.generator
-    if not is_steerable(generator):
-        return data.num_frames
-    period = generator.first_frames
-    return max(1, PIXELS_AT_ONCE // (data.height * data.width * period)) * period
+def default_stretch(loaded: LoadedGenerator, *, exact: bool) -> int:
+    """Frames that are made at once: whole periods of the network, as many as pay.
+
+    Where kernels are not exact, the length of the stretch decides pixels; then it is two clips as trained, or one of a
+    family that makes no others.
+    """
+    data, period = loaded.provenance.config.data, loaded.generator.first_frames
+    if exact:
+        return max(1, PIXELS_AT_ONCE // (data.height * data.width * period)) * period
+    clips = 2 if is_steerable(loaded.generator) else 1
+    return -(-clips * data.num_frames // period) * period
 
 
 def render(
@@ -87,15 +91,16 @@ def render_takes(
 
     Short takes are rendered several at once, long ones in stretches; never more than about `stretch` frames are held.
     """
-    stretch = stretch or default_stretch(loaded)
     starts = [0] * len(takes) if first_frames is None else first_frames
     performances = [Performance(loaded, take) for take in takes]
     alike = groupby(range(len(takes)), lambda index: (takes[index].num_frames, takes[index].precision, starts[index]))
     for (num_frames, _, start), indices in alike:
         indices = list(indices)
-        together = max(1, stretch // (num_frames - start)) if performances[indices[0]].exact else 1
+        exact = performances[indices[0]].exact
+        at_once = stretch or default_stretch(loaded, exact=exact)
+        together = max(1, at_once // (num_frames - start)) if exact else 1
         for some in (indices[place : place + together] for place in range(0, len(indices), together)):
-            for index, frames in _render_alike([performances[index] for index in some], start, num_frames, stretch):
+            for index, frames in _render_alike([performances[index] for index in some], start, num_frames, at_once):
                 yield some[index], frames
 
 
