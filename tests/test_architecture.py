@@ -34,7 +34,9 @@ ALLOWED = {
     "judge": BASE
     | {"footage", "weights", "sampling", "training", "metrics", "review", "progress", "processor", "survey"},
     "samples": BASE | {"footage", "weights", "sampling", "training", "metrics", "review"},
-    "run": BASE | {"nn", "footage", "weights", "training", "metrics", "progress", "processor", "samples", "survey"},
+    "run_folder": BASE | {"weights", "training"},
+    "run": BASE
+    | {"nn", "footage", "weights", "training", "metrics", "progress", "processor", "run_folder", "samples", "survey"},
     "demo": BASE
     | {"nn", "footage", "media", "weights", "sampling", "training", "metrics", "review", "progress", "run", "survey"},
 }

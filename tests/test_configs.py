@@ -10,8 +10,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import yaml
 from rich.console import Console
+from typer.main import get_command
 
+from vidgan.cli import app
 from vidgan.commands.terminal import STOPPED
 from vidgan.config_files import load_config
 from vidgan.demo import CONFIG as DEMO_CONFIG
@@ -99,6 +102,20 @@ def shortened(command):
     if "tools/make_footage.py" in words:
         words += ["--shots", "1"]
     return words
+
+
+def test_the_files_for_clusters_are_valid_and_give_train_options_that_it_has():
+    job = yaml.safe_load((ROOT / "configs" / "cluster" / "pytorchjob.yaml").read_text())
+    (container,) = job["spec"]["pytorchReplicaSpecs"]["Worker"]["template"]["spec"]["containers"]
+    script = (ROOT / "configs" / "cluster" / "slurm.sbatch").read_text()
+    subprocess.run(["bash", "-n"], input=script, text=True, check=True)
+    in_script = re.search(r"-m -- (vidgan train .*?)&", script, flags=re.S).group(1)
+    for words in (container["command"][container["command"].index("vidgan") :], shlex.split(in_script)):
+        assert words[:2] == ["vidgan", "train"]
+        options = {name for parameter in get_command(app).commands["train"].params for name in parameter.opts}
+        assert {word for word in words if word.startswith("--")} <= options
+    assert {"name": "TORCH_DISABLE_SHARE_RDZV_TCP_STORE", "value": "1"} in container["env"]
+    assert "export TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1" in script
 
 
 def test_the_readmes_commands_do_what_it_says(tmp_path):

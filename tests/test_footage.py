@@ -847,13 +847,6 @@ def test_any_batch_is_its_items():
             assert labels_[index] == label
 
 
-def test_processes_that_share_the_stream_take_what_one_would():
-    sampler = ClipSampler(SHOTS, num_frames=3, frame_stride=2, seed=5)
-    together = sampler.batch(40, 12)[0]
-    for rank in range(3):
-        assert (sampler.batch(40 + rank, 4, step=3)[0] == together[rank::3]).all()
-
-
 @pytest.mark.parametrize(("num_frames", "frame_stride"), [(1, 1), (1, 4), (2, 1), (3, 2), (4, 1), (2, 5), (6, 1)])
 def test_the_clips_are_all_that_fit_in_a_shot_and_no_others(num_frames, frame_stride):
     sampler = ClipSampler(SHOTS, num_frames=num_frames, frame_stride=frame_stride, seed=0)

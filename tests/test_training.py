@@ -6,6 +6,8 @@ import os
 import signal
 import subprocess
 import sys
+import time
+from contextlib import closing
 from dataclasses import replace
 from io import StringIO
 from itertools import pairwise
@@ -14,14 +16,16 @@ import numpy as np
 import pytest
 import torch
 from rich.console import Console
+from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
 
 from vidgan.config import EvaluateConfig
 from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
-from vidgan.footage.prepare import PreparedFootage
+from vidgan.metrics.during_training import is_better
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training.batches import Batches
 from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.draws import draw_update
 from vidgan.training.lock import locked
@@ -29,40 +33,13 @@ from vidgan.training.log import curves_of_run
 from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.memory import training_bytes
+from vidgan.training.processes import ALONE
 from vidgan.training.schedules import r1_gamma, value_at
-from vidgan.training.state import load_checkpoint, new_state, save_checkpoint
+from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
+from vidgan.weights import load_generator
 
 CPU = torch.device("cpu")
 QUIET = Console(quiet=True)
-
-
-def tiny(**train_settings):
-    settings = {"total_kclips": 0.064, "batch_size": 8, "penalty_interval": 2, "precision": "float32"}
-    settings |= {"sample_kclips": 1000, "checkpoint_kclips": 1000} | train_settings
-    return build_config(
-        {
-            "data": {"height": 16, "width": 16, "num_frames": 4, "classes": "folders"},
-            "model": {"generator_channels": 8, "discriminator_channels": 8, "max_channels": 8, "content_dim": 8},
-            "augment": {"color": 0.1, "translation": 0.1, "mirror": True},
-            "train": settings,
-        }
-    )
-
-
-def two_classes(num_frames=12, size=16):
-    """Class 0 is a bright square that moves right on the left half's ground; class 1 a dark clip that brightens."""
-    moving = np.zeros((num_frames, size, size, 3), dtype=np.uint8)
-    for t in range(num_frames):
-        moving[t, 4:10, t % (size - 5) : t % (size - 5) + 5] = 255
-    rising = np.repeat(np.linspace(40, 200, num_frames).astype(np.uint8), size * size * 3).reshape(moving.shape)
-    return PreparedFootage(
-        frames=(moving, rising),
-        labels=(0, 1),
-        class_names=("moving", "rising"),
-        rate=None,
-        notes=(),
-        manifest_hash="0" * 64,
-    )
 
 
 class SameClip:
@@ -236,10 +213,12 @@ def test_above_the_disk_budget_the_oldest_go_and_the_newest_stays(tmp_path):
     state, budget = new_state(tiny(), 2, CPU), None
     for num_clips in (8, 16, 24, 32):
         state.num_clips = num_clips
-        path = Checkpoints(tmp_path, keep=4, every_kclips=0.008, budget_gb=budget).save(state, manifest_hash="")
+        path = Checkpoints(tmp_path, keep=4, every_kclips=0.008, budget_gb=budget).save(
+            contents_of(state, manifest_hash="")
+        )
         budget = 2.5 * path.stat().st_size / 1e9
     assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000024_clips.pt", "000000032_clips.pt"]
-    Checkpoints(tmp_path, keep=4, budget_gb=1e-9).save(state, manifest_hash="")
+    Checkpoints(tmp_path, keep=4, budget_gb=1e-9).save(contents_of(state, manifest_hash=""))
     assert [path.name for path in Checkpoints(tmp_path, keep=4).paths()] == ["000000032_clips.pt"]
 
 
@@ -361,7 +340,7 @@ def test_a_checkpoint_that_holds_code_is_refused_and_the_code_does_not_run(tmp_p
 
 
 def test_a_checkpoint_of_another_size_is_refused_in_one_sentence(tmp_path):
-    save_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 3, CPU), manifest_hash="")
+    save_checkpoint(tmp_path / "checkpoint.pt", contents_of(new_state(tiny(), 3, CPU), manifest_hash=""))
     with pytest.raises(WeightsError, match="made with another config"):
         load_checkpoint(tmp_path / "checkpoint.pt", new_state(tiny(), 2, CPU))
 
@@ -378,41 +357,25 @@ def test_two_new_states_of_one_seed_are_equal_and_of_two_seeds_differ():
     assert not torch.equal(first["input.weight"], other["input.weight"])
 
 
-def two_updates(**train_settings):
-    """Both networks after two updates with penalties, as lists of weights, and what the last update said."""
-    config = tiny(**{"total_kclips": 0.016, "r2_gamma": 0.1, "penalty_interval": 1} | train_settings)
-    state = new_state(config, 2, CPU)
-    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
-    *_, last = train(state, clips, config)
-    return [
-        weight.detach().clone() for weight in (*state.generator.parameters(), *state.discriminator.parameters())
-    ], last
-
-
-def largest_difference(first, second):
-    return max((a - b).abs().max().item() for a, b in zip(first, second, strict=True))
-
-
-WITH_DOUBLE_WEIGHTS = {
+MEMORY_SAVERS = {
     "a batch in four parts": {"accumulate": 4},
     "activations computed twice": {"checkpoint_activations": True},
 }
 
 
 @pytest.mark.parametrize("penalty", ["exact", "finite_difference"])
-@pytest.mark.parametrize("name", WITH_DOUBLE_WEIGHTS)
+@pytest.mark.parametrize("name", MEMORY_SAVERS)
 def test_what_saves_memory_makes_the_same_update(name, penalty):
-    usual, said = two_updates(penalty=penalty)
-    other, said_too = two_updates(penalty=penalty, **WITH_DOUBLE_WEIGHTS[name])
+    usual, said = two_updates(with_penalties(penalty=penalty))
+    other, said_too = two_updates(with_penalties(penalty=penalty, **MEMORY_SAVERS[name]))
     # Adam's first steps are the signs of gradients, so a rounding error counts fully where a gradient is nearly zero.
-    differences = torch.cat([(a - b).abs().flatten() for a, b in zip(usual, other, strict=True)])
-    assert differences.quantile(0.99) < 1e-5
+    assert (weights_of(usual) - weights_of(other)).abs().quantile(0.99) < 1e-5
     assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
     assert said_too["r1"] == pytest.approx(said["r1"], rel=1e-3)
 
 
 def test_every_setting_of_the_game_changes_the_update():
-    usual, _ = two_updates()
+    usual, _ = two_updates(with_penalties())
     for settings in (
         {"penalty": "finite_difference"},
         {"lipschitz_lambda": 10.0},
@@ -421,14 +384,15 @@ def test_every_setting_of_the_game_changes_the_update():
         {"generator_lr": {0: 1e-4, 0.016: 1e-3}},
         {"r1_gamma": 3.0},
     ):
-        assert largest_difference(usual, two_updates(**settings)[0]) > 1e-6, settings
+        other, _ = two_updates(with_penalties(**settings))
+        assert (weights_of(usual) - weights_of(other)).abs().max() > 1e-6, settings
 
 
 @pytest.mark.slow
 def test_a_compiled_run_is_the_same_but_for_rounding():
-    usual, said = two_updates()
-    compiled, said_too = two_updates(compile=True)
-    assert torch.cat([(a - b).abs().flatten() for a, b in zip(usual, compiled, strict=True)]).quantile(0.99) < 1e-5
+    usual, said = two_updates(with_penalties())
+    compiled, said_too = two_updates(with_penalties(compile=True))
+    assert (weights_of(usual) - weights_of(compiled)).abs().quantile(0.99) < 1e-5
     assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
 
 
@@ -468,7 +432,7 @@ def test_augmentation_adapts_to_how_well_real_clips_are_known():
 def test_the_adaptive_strength_is_part_of_the_checkpoint(tmp_path):
     state = new_state(tiny(), 2, CPU)
     state.augment_strength = torch.tensor(0.35)
-    save_checkpoint(tmp_path / "checkpoint.pt", state, manifest_hash="")
+    save_checkpoint(tmp_path / "checkpoint.pt", contents_of(state, manifest_hash=""))
     again = new_state(tiny(), 2, CPU)
     load_checkpoint(tmp_path / "checkpoint.pt", again)
     assert again.augment_strength == state.augment_strength
@@ -521,3 +485,89 @@ def test_the_memory_estimate_grows_with_the_batch_and_the_weights():
     assert weights_alone > 0
     two_clips = estimate(batch_size=4) - estimate(batch_size=2)
     assert estimate(batch_size=16) - estimate(batch_size=8) == pytest.approx(4 * two_clips, rel=0.01)
+
+
+def test_the_checkpoint_with_the_best_figure_stays_and_its_generator_is_kept_beside(tmp_path, monkeypatch):
+    figures = iter([3.0, 1.0, 2.0, 5.0])
+    monkeypatch.setattr(
+        "vidgan.metrics.during_training.RunningEvaluation.figures",
+        lambda self, loaded: {"frame_frechet": next(figures), "seconds": 0.0},
+    )
+    config = tiny(checkpoint_kclips=0.008, keep_checkpoints=1)
+    config = config.model_copy(
+        update={"evaluate": EvaluateConfig(every_kclips=0.016, num_clips=8, best_by="frame_frechet")}
+    )
+    run_training(config, two_classes(), tmp_path, console=QUIET)
+    names = [path.name for path in Checkpoints(tmp_path / "checkpoints", keep=1).paths()]
+    assert names == ["000000032_clips.pt", "000000064_clips.pt"]
+    assert load_generator(tmp_path / "best.safetensors").provenance.num_clips == 32
+    state = new_state(config, 2, CPU)
+    load_checkpoint(newest(tmp_path), state)
+    assert (state.best_figure, state.best_num_clips) == (1.0, 32)
+
+
+@pytest.mark.parametrize(
+    ("figure", "value", "best", "better"),
+    [
+        ("fvd", 10.0, None, True),
+        ("fvd", 10.0, 11.0, True),
+        ("fvd", 12.0, 11.0, False),
+        ("coverage", 0.4, 0.3, True),
+        ("coverage", 0.2, 0.3, False),
+        ("density", None, 0.3, False),
+    ],
+)
+def test_a_distance_is_better_when_smaller_and_coverage_when_larger(figure, value, best, better):
+    assert is_better(figure, {} if value is None else {figure: value}, best) == better
+
+
+def test_what_is_kept_as_best_must_be_measured():
+    with pytest.raises(ConfigError, match=r"best_by: nothing is measured during training; set evaluate\.every_kclips"):
+        build_config({"evaluate": {"best_by": "fvd"}})
+
+
+def test_clips_made_ahead_are_those_that_would_be_made_when_asked_for():
+    config, clips = tiny(), ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    generator = new_state(config, 2, CPU).generator
+    with closing(Batches(clips, config, generator, CPU, ALONE)) as ahead:
+        for num_clips in (0, 8, 16, 400, 408, 0):  # forwards, a jump, and back again
+            with closing(Batches(clips, config, generator, CPU, ALONE)) as fresh:
+                (part,), (other,) = ahead.parts(num_clips), fresh.parts(num_clips)
+            assert torch.equal(part.real, other.real)
+            assert torch.equal(part.draws.z, other.draws.z)
+            assert torch.equal(part.labels, clips.batch(num_clips, 8)[1])
+
+
+def test_the_share_of_time_spent_waiting_for_clips_is_logged_and_grows_with_slow_footage(tmp_path):
+    class Slow(SameClip):
+        def batch(self, first, count):
+            time.sleep(0.25)
+            return super().batch(first, count)
+
+    config, shares = tiny(), {}
+    for kind in (SameClip, Slow):
+        said = list(train(new_state(config, 1, CPU), kind(100, config), config))[1:]
+        shares[kind] = sum(statistics["waiting"] for statistics in said) / len(said)
+    assert 0 <= shares[SameClip] < shares[Slow] < 1
+    assert shares[Slow] > 0.3
+    run_training(config, two_classes(), tmp_path, console=QUIET)
+    assert "waiting" in json.loads((tmp_path / "stats.jsonl").read_text().splitlines()[-1])
+
+
+def test_what_a_killed_writer_left_is_removed_by_the_next_run(tmp_path):
+    run_training(tiny(total_kclips=0.032), two_classes(), tmp_path, console=QUIET)
+    left_over = tmp_path / "checkpoints" / ".000000040_clips.4711.part.pt"
+    left_over.write_bytes(b"half of it")
+    run_training(tiny(), two_classes(), tmp_path, console=QUIET)
+    assert not left_over.exists()
+
+
+def test_a_deterministic_run_refuses_what_may_differ_and_trains_every_family(tmp_path):
+    try:
+        for family in ("conv3d", "recurrent", "dcgan3d", "dense"):
+            config = tiny(deterministic=True, total_kclips=0.016)
+            config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
+            assert run_training(config, two_classes(), tmp_path / family, console=QUIET).finished
+        assert torch.are_deterministic_algorithms_enabled()
+    finally:
+        torch.use_deterministic_algorithms(False)

@@ -32,8 +32,9 @@ from vidgan.config_files import load_config
 from vidgan.errors import RequestError
 from vidgan.nn.build import num_parameters
 from vidgan.processor import machine_name, set_up_processor
+from vidgan.training.batches import cut_batch
 from vidgan.training.draws import draw_update
-from vidgan.training.loop import autocast, cut_batch, generate, update_discriminator, update_generator
+from vidgan.training.loop import autocast, generate, update_discriminator, update_generator
 from vidgan.training.state import TrainState, new_state
 
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
@@ -160,8 +161,9 @@ def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
     frames = torch.randint(
         256, (batch_size, data.num_frames, data.height, data.width, data.channels), dtype=torch.uint8
     )
-    draws = draw_update(config, state.generator, torch.Generator())
-    parts = cut_batch(frames, torch.arange(batch_size) % NUM_CLASSES, draws, config, state.device)
+    draws = draw_update(config, state.generator, torch.Generator()).each(lambda tensor: tensor.to(state.device))
+    labels = torch.arange(batch_size, device=state.device) % NUM_CLASSES
+    parts = cut_batch(frames.to(state.device), labels, draws, config)
 
     def forward() -> None:
         with torch.no_grad():

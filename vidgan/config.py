@@ -198,6 +198,11 @@ class TrainConfig(Section):
     compile: bool = False
     """Let torch.compile fuse both networks: faster after a slow start, the same but for rounding. Needs a C++ compiler
     on a CPU."""
+    shard: bool = False
+    """Under torchrun, spread the weights, their gradients and the optimisers over all processes (FSDP2): for networks
+    too large for one GPU. Needs penalties without a second derivative."""
+    deterministic: bool = False
+    """Let torch use nothing whose result may differ from time to time; slower on a GPU."""
     sample_kclips: float = Field(5.0, gt=0)
     """Thousands of clips from one sheet of samples to the next."""
     checkpoint_kclips: float = Field(5.0, gt=0)
@@ -217,6 +222,13 @@ class TrainConfig(Section):
             )
         if self.loss == "wasserstein" and not (self.lipschitz_lambda or self.r1_gamma != 0 or self.r2_gamma):
             raise ValueError("the wasserstein loss has no lower bound without a penalty: set lipschitz_lambda (10)")
+        if self.shard and (self.lipschitz_lambda or self.penalty == "exact"):
+            raise ValueError(
+                "shard: weights that are spread over processes cannot be differentiated twice; set "
+                "penalty=finite_difference and lipschitz_lambda=0"
+            )
+        if self.shard and self.compile:
+            raise ValueError("shard and compile do not go together; set one of them")
         return self
 
 
@@ -228,6 +240,14 @@ class EvaluateConfig(Section):
     num_clips: int = Field(128, ge=8)
     """Takes that are rendered for it, and real clips they are compared with; each costs about a third of a second on
     two cores if the weights of I3D are there."""
+    best_by: Literal["fvd", "frame_frechet", "coverage", "density"] | None = None
+    """Keep the checkpoint and the generator (RUN/best.safetensors) for which this figure was best so far."""
+
+    @model_validator(mode="after")
+    def _is_measured(self) -> EvaluateConfig:
+        if self.best_by is not None and self.every_kclips is None:
+            raise ValueError("best_by: nothing is measured during training; set evaluate.every_kclips, such as 20")
+        return self
 
 
 class Config(Section):

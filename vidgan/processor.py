@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import platform
 import sys
 from pathlib import Path
@@ -13,13 +14,19 @@ import torch
 _M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
 
 
-def set_up_processor() -> None:
+def set_up_processor(*, deterministic: bool = False) -> None:
     """Let denormal numbers be zero, and keep memory that tensors give back for the next ones.
+
+    With `deterministic`, torch refuses what may differ from time to time.
 
     A saturated game fills a CPU with denormals and slows it several times. And glibc returns every large tensor's
     memory to the kernel, which clears each page anew for the next one: a tenth of the time of an update.
     """
     torch.set_flush_denormal(True)
+    if deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # what cuBLAS needs for it
+        torch.backends.cudnn.benchmark = False
+    torch.use_deterministic_algorithms(deterministic)
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):

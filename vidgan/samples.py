@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from torch import nn
 
 from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.footage.augment import augment_video, draw_augmentation
@@ -14,8 +15,7 @@ from vidgan.review.takes import write_sheets
 from vidgan.sampling.names import class_name, name_of
 from vidgan.sampling.render import generate
 from vidgan.sampling.take import seed_take
-from vidgan.training.loop import real_video
-from vidgan.training.state import TrainState
+from vidgan.training.batches import real_video
 from vidgan.weights import LoadedGenerator, Provenance
 
 # Takes on a sheet of samples: so many of each class, or so many in all.
@@ -24,7 +24,7 @@ SHEET_TAKES = 16
 
 
 def draw_samples(
-    folder: Path, state: TrainState, clips: ClipSampler, provenance: Provenance
+    folder: Path, generator: nn.Module, clips: ClipSampler, provenance: Provenance
 ) -> tuple[Path, dict[str, float]]:
     """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
 
@@ -32,7 +32,7 @@ def draw_samples(
     """
     folder.mkdir(exist_ok=True)
     config = provenance.config
-    loaded = LoadedGenerator(state.generator_ema, provenance, weights_hash="", path=folder)
+    loaded = LoadedGenerator(generator, provenance, weights_hash="", path=folder)
     num_classes = len(provenance.class_names)
     takes = (
         [seed_take(loaded, seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
@@ -41,12 +41,12 @@ def draw_samples(
     )
     rendered = generate(loaded, takes)
     draws = torch.Generator().manual_seed(config.train.seed)
-    frames, labels = clips.batch(state.num_clips, len(takes))
+    frames, labels = clips.batch(provenance.num_clips, len(takes))
     real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
     real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
     order = sorted(range(len(takes)), key=lambda index: real_classes[index])
 
-    stem = folder / f"{state.num_clips:09d}_clips"
+    stem = folder / f"{provenance.num_clips:09d}_clips"
     sheet, _ = write_sheets(
         stem,
         rendered,

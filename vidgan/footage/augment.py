@@ -6,6 +6,7 @@ distribution, and gradients pass through.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, fields
 
 import torch
@@ -27,13 +28,9 @@ class Augmentation:
     cut_row: Tensor
     cut_column: Tensor
 
-    def __getitem__(self, clips: slice) -> Augmentation:
-        """Of some clips of the batch."""
-        return Augmentation(**{field.name: getattr(self, field.name)[clips] for field in fields(self)})
-
-    def to(self, device: torch.device) -> Augmentation:
-        """On another device."""
-        return Augmentation(**{field.name: getattr(self, field.name).to(device) for field in fields(self)})
+    def each(self, change: Callable[[Tensor], Tensor]) -> Augmentation:
+        """With every tensor changed alike."""
+        return Augmentation(**{field.name: change(getattr(self, field.name)) for field in fields(self)})
 
 
 def draw_augmentation(count: int, draws: torch.Generator) -> Augmentation:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import accumulate
+from threading import Lock
 
 import numpy as np
 import torch
@@ -46,26 +47,28 @@ class ClipSampler:
         self._labels = np.array(footage.labels, np.int64)
         self._philox = np.random.Philox(key=seed)  # to make one costs more than the draws of a batch
         self._philox_state = self._philox.state
+        self._one_at_a_time = Lock()
 
     @property
     def num_clips(self) -> int:
         """Clips that begin at different frames."""
         return int(self._first_positions[-1])
 
-    def positions(self, first: int, count: int, step: int) -> np.ndarray:
-        """Which of the `num_clips` clips are items first, first + step, ... of the stream, int64 [count].
+    def positions(self, first: int, count: int) -> np.ndarray:
+        """Which of the `num_clips` clips are items first, first + 1, ... of the stream, int64 [count].
 
         Item n is drawn by counter n of Philox (Salmon et al. 2011) under the seed's key: four 64-bit numbers a
         counter, of which the first counts.
         """
         counter = np.array([first, 0, 0, 0], np.uint64)
-        self._philox.state = self._philox_state | {"state": self._philox_state["state"] | {"counter": counter}}
-        draws = self._philox.random_raw(4 * (step * (count - 1) + 1))[:: 4 * step]
+        with self._one_at_a_time:
+            self._philox.state = self._philox_state | {"state": self._philox_state["state"] | {"counter": counter}}
+            draws = self._philox.random_raw(4 * count)[::4]
         return ((draws >> 11) * (self.num_clips / 2**53)).astype(np.int64)
 
     def clip(self, n: int) -> tuple[np.ndarray, int]:
         """Frames uint8 [T, H, W, C] and label of item n of the stream."""
-        return self.clip_at(int(self.positions(n, 1, 1)[0]))
+        return self.clip_at(int(self.positions(n, 1)[0]))
 
     def clip_at(self, position: int) -> tuple[np.ndarray, int]:
         """Frames uint8 [T, H, W, C] (a view of the prepared ones) and label of one of the `num_clips` clips."""
@@ -80,13 +83,12 @@ class ClipSampler:
         factor, shot = divmod(block, len(self.footage.frames))
         return shot, self._strides[factor]
 
-    def batch(self, first: int, count: int, *, step: int = 1) -> tuple[Tensor, Tensor]:
-        """Frames uint8 [B, T, H, W, C] and labels int64 [B] of the `count` items first, first + step, ...
+    def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Frames uint8 [B, T, H, W, C] and labels int64 [B] of the `count` items first, first + 1, ...
 
-        Process r of w takes `batch(start + r, count, step=w)`, and together they take what one would. Costs little more
-        than copying the frames.
+        Costs little more than copying the frames; several threads may ask at once.
         """
-        positions = self.positions(first, count, step)
+        positions = self.positions(first, count)
         blocks = np.searchsorted(self._first_positions, positions, side="right") - 1
         starts = positions - self._first_positions[blocks]
         frames = self.footage.frames

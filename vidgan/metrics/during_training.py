@@ -43,3 +43,11 @@ class RunningEvaluation:
             )
             figures = evaluator.cheap_figures()
         return figures | {"seconds": time.monotonic() - began}
+
+
+def is_better(figure: str | None, figures: dict[str, float], best: float | None) -> bool:
+    """Whether a figure (a distance, `coverage` or `density`) is better than the best so far; not if it is missing."""
+    if figure is None or figure not in figures:
+        return False
+    larger_is_better = figure in ("coverage", "density")
+    return best is None or (figures[figure] > best if larger_is_better else figures[figure] < best)

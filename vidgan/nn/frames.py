@@ -28,6 +28,15 @@ class FramesAndClip(nn.Module):
         pictures = rearrange(video.transpose(1, 2)[which, chosen], "b k c h w -> (b k) c 1 h w")
         pictures = pictures.contiguous(memory_format=torch.channels_last_3d)
         of_frames = self.of_frames(pictures, repeat(labels, "b -> (b k)", k=count), frames)
-        clip = F.avg_pool3d(video, (1, 2, 2), ceil_mode=True) if self.halve else video
+        clip = half_size(video) if self.halve else video
         of_clips = self.of_clips(clip, labels, frames)
         return torch.stack([reduce(of_frames, "(b k) -> b", "mean", k=count), of_clips], dim=1)
+
+
+def half_size(video: Tensor) -> Tensor:
+    """[B, C, T, H, W] -> [B, C, T, ceil(H / 2), ceil(W / 2)]: means of 2x2 pixels.
+
+    In two dimensions, because pooling in three has no gradient on a GPU that is the same each time.
+    """
+    frames = F.avg_pool2d(rearrange(video, "b c t h w -> (b t) c h w"), 2, ceil_mode=True)
+    return rearrange(frames, "(b t) c h w -> b c t h w", b=len(video))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vidgan.errors import WeightsError
 from vidgan.files import writable_folder
@@ -37,18 +38,27 @@ class Checkpoints:
     every_kclips: float | None = None
     """Thousands of clips of which the first checkpoint after each multiple is kept, too."""
     budget_gb: float | None = None
-    """Size above which the oldest go, those kept for good as well; never the newest."""
+    """Size above which the oldest go, those kept for good as well; never the newest, nor the best."""
 
     def paths(self) -> list[Path]:
         """Oldest first."""
         found = (path for path in self.folder.glob(f"*{SUFFIX}") if path.name.removesuffix(SUFFIX).isdigit())
         return sorted(found, key=_num_clips)
 
-    def save(self, state: TrainState, *, manifest_hash: str) -> Path:
-        """Write one, and only then remove those that need not be kept. Raises OSError if the disk is full."""
-        path = writable_folder(self.folder) / f"{state.num_clips:09d}{SUFFIX}"
-        save_checkpoint(path, state, manifest_hash=manifest_hash)
-        for old in self._not_kept():
+    @property
+    def newest_num_clips(self) -> int:
+        """Clips seen at the newest one; 0 if there is none."""
+        paths = self.paths()
+        return _num_clips(paths[-1]) if paths else 0
+
+    def save(self, contents: dict[str, Any]) -> Path:
+        """Write what `contents_of` a state returns, and only then remove those that need not be kept.
+
+        Raises OSError if the disk is full.
+        """
+        path = writable_folder(self.folder) / f"{contents['num_clips']:09d}{SUFFIX}"
+        save_checkpoint(path, contents)
+        for old in self._not_kept(contents["best_num_clips"]):
             old.unlink(missing_ok=True)
         return path
 
@@ -67,13 +77,13 @@ class Checkpoints:
             raise WeightsError(f"{'; '.join(damaged)}: no checkpoint is whole; train into a new --run folder")
         return None
 
-    def _not_kept(self) -> Iterator[Path]:
+    def _not_kept(self, best_num_clips: int) -> Iterator[Path]:
         paths = self.paths()
         newest, older = paths[-self.keep :], paths[: -self.keep]
         for_good, last_multiple = [], 0
         for path in older:
             multiple = 0 if self.every_kclips is None else int(_num_clips(path) // (self.every_kclips * 1000))
-            if multiple > last_multiple:
+            if multiple > last_multiple or _num_clips(path) == best_num_clips:
                 for_good.append(path)
                 last_multiple = multiple
             else:
@@ -82,7 +92,7 @@ class Checkpoints:
             kept = [*for_good, *newest]
             size = sum(path.stat().st_size for path in kept)
             for path in kept[:-1]:
-                if size > self.budget_gb * 1e9:
+                if size > self.budget_gb * 1e9 and _num_clips(path) != best_num_clips:
                     size -= path.stat().st_size
                     yield path
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -37,12 +38,18 @@ class Draws:
     noise_seeds: Tensor
     """One for each clip's noise in the finite-difference penalties, int64 [B]."""
 
-    def part(self, clips: slice, device: torch.device) -> Draws:
-        """Of some clips of the batch, on a device."""
-        parts = {
-            name: value if name == "first_frame" else value[clips].to(device) for name, value in vars(self).items()
+    def part(self, clips: slice) -> Draws:
+        """Of some clips of the batch."""
+        return self.each(lambda tensor: tensor[clips])
+
+    def each(self, change: Callable[[Tensor], Tensor]) -> Draws:
+        """With every tensor changed alike."""
+        changed = {
+            name: value.each(change) if isinstance(value, Augmentation) else change(value)
+            for name, value in vars(self).items()
+            if name != "first_frame"
         }
-        return Draws(**parts)
+        return replace(self, **changed)
 
 
 def draws_of_update(config: Config, generator: Generator, num_clips: int) -> Draws:

@@ -1,12 +1,19 @@
-"""Ctrl-C and termination ask training to stop between two updates; a second Ctrl-C does not wait."""
+"""Ctrl-C and termination ask training to stop between two updates; a second Ctrl-C does not wait.
+
+Under torchrun one Ctrl-C comes twice, from the terminal and from torchrun.
+"""
 
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from types import FrameType
+
+# Signals that come within this time are one request.
+SAME_REQUEST_SECONDS = 1.0
 
 
 @dataclass
@@ -14,6 +21,8 @@ class StopRequest:
     """Whether someone has asked to stop."""
 
     made: bool = False
+    at: float = 0.0
+    """When, by the monotonic clock."""
 
 
 @contextmanager
@@ -22,9 +31,10 @@ def listening_for_stop() -> Iterator[StopRequest]:
     request = StopRequest()
 
     def ask(number: int, frame: FrameType | None) -> None:
-        if request.made:
+        if request.made and time.monotonic() - request.at > SAME_REQUEST_SECONDS:
             raise KeyboardInterrupt
-        request.made = True
+        if not request.made:
+            request.made, request.at = True, time.monotonic()
 
     before = {number: signal.signal(number, ask) for number in (signal.SIGINT, signal.SIGTERM)}
     try:

@@ -37,7 +37,8 @@ def locked(run: Path) -> Iterator[None]:
             "process": os.getpid(),
             "since": datetime.now().isoformat(" ", "seconds"),
         }
-        write_text(run / OWNER_NAME, json.dumps(owner))
+        with suppress(OSError):  # on a full disk nobody is told who was first
+            write_text(run / OWNER_NAME, json.dumps(owner))
         yield
     finally:
         lock.release()

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from errno import ENOSPC
 from math import isfinite
+from os import strerror
 from pathlib import Path
 
 from torch.utils.tensorboard import SummaryWriter
@@ -24,21 +27,40 @@ class StatsLog:
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
             write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
-        self._file = self._path.open("a", encoding="utf-8")
+        self._file = self._path.open("ab", buffering=0)
+        self._cut_off = False
         self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
 
     def write(self, num_clips: int, statistics: dict[str, float]) -> None:
-        """One line and one point on each curve, at this many clips; values that are not finite are left out."""
+        """One line and one point on each curve, at this many clips; values that are not finite are left out.
+
+        Raises OSError if the disk is full. Later lines are whole again once there is room.
+        """
         statistics = {name: value for name, value in statistics.items() if isfinite(value)}
-        self._file.write(json.dumps({"num_clips": num_clips, **statistics}) + "\n")
-        self._file.flush()
+        line = json.dumps({"num_clips": num_clips, **statistics}) + "\n"
+        start, self._cut_off = "\n" if self._cut_off else "", True
+        whole = (start + line).encode()
+        if self._file.write(whole) < len(whole):
+            raise OSError(ENOSPC, strerror(ENOSPC))
+        self._cut_off = False
         for name, value in statistics.items():
             self._board.add_scalar(name, value, num_clips)
 
     def close(self) -> None:
-        """Write out what is buffered."""
+        """Write out what is buffered, if there is room."""
         self._file.close()
-        self._board.close()
+        with suppress(OSError):
+            self._board.close()
+
+
+class NoLog:
+    """Of a process that is not the first."""
+
+    def write(self, num_clips: int, statistics: dict[str, float]) -> None:
+        """Nothing: the first process has the same to say."""
+
+    def close(self) -> None:
+        """Nothing is open."""
 
 
 def curves_of_run(run: str | Path) -> dict[str, tuple[tuple[float, float], ...]]:

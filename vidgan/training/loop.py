@@ -5,19 +5,18 @@ The loop knows nothing of files or progress bars: it yields statistics, and the 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
-from typing import Protocol
+from contextlib import AbstractContextManager, closing
 
 import torch
 from torch import Tensor
 
-from vidgan.clip import to_float
 from vidgan.config import Config
-from vidgan.footage.augment import augment_video, mirror_clips
+from vidgan.footage.augment import augment_video
 from vidgan.nn.family import Generator
-from vidgan.training.draws import Draws, draws_of_update, noise_like
+from vidgan.training.batches import Batches, Clips, Part
+from vidgan.training.draws import noise_like
 from vidgan.training.losses import (
     between,
     finite_difference_penalty,
@@ -25,6 +24,7 @@ from vidgan.training.losses import (
     lipschitz_penalty,
     objective_of,
 )
+from vidgan.training.processes import ALONE, Processes
 from vidgan.training.schedules import r1_gamma, value_at
 from vidgan.training.state import TrainState
 from vidgan.training.trouble import not_finite
@@ -34,72 +34,43 @@ from vidgan.training.trouble import not_finite
 EMA_RAMP_UP = 0.1
 
 
-class Clips(Protocol):
-    """Where real clips come from: item n is the same whenever it is asked for."""
-
-    def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
-        """Frames uint8 [B, T, H, W, C] and labels int64 [B] of items first ... first + count."""
-
-
-@dataclass(frozen=True)
-class Part:
-    """What one pass of the networks works on: a batch, or one of the parts it is cut into."""
-
-    real: Tensor
-    """Video [B, C, T, H, W] -1..1."""
-    labels: Tensor
-    """int64 [B]."""
-    draws: Draws
-
-
-def train(state: TrainState, clips: Clips, config: Config) -> Iterator[dict[str, float]]:
+def train(state: TrainState, clips: Clips, config: Config, processes: Processes = ALONE) -> Iterator[dict[str, float]]:
     """Update both networks until `train.total_kclips`; yields the statistics of each update.
 
-    Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly.
+    Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly. Each of
+    several `processes` computes its share of every batch, and all yield the same but for the last key.
     Keys: loss_discriminator, loss_generator, logit_real, logit_fake, and r1, r2, lipschitz on updates that compute
     them, augment_strength if it adapts; dropped, 1 where a gradient was not finite: then no weight has changed since,
-    and `state.trouble` says which.
+    and `state.trouble` says which; waiting, the share of the update's time spent waiting for its clips.
+    Raises `ConfigError` if a batch cannot be shared by so many processes.
     """
     settings = config.train
+    processes.check(config)
     if settings.compile:
         state.generator.compile()
         state.discriminator.compile()
-    while state.num_clips < settings.total_kclips * 1000:
-        frames, labels = clips.batch(state.num_clips, settings.batch_size)
-        draws = draws_of_update(config, state.generator, state.num_clips)
-        parts = cut_batch(frames, labels, draws, config, state.device)
-        set_rates(state, config)
-        state.trouble = ""
-        statistics, fakes = update_discriminator(state, parts, config)
-        if not state.trouble:
-            statistics |= update_generator(state, parts, fakes, config)
-        if not state.trouble:
-            update_ema(state, config)
-        statistics["dropped"] = torch.tensor(float(bool(state.trouble)))
-        state.num_clips += settings.batch_size
-        yield {name: float(value) for name, value in statistics.items()}
-
-
-def cut_batch(frames: Tensor, labels: Tensor, draws: Draws, config: Config, device: torch.device) -> list[Part]:
-    """Frames uint8 [B, T, H, W, C] and labels [B] as `train.accumulate` parts of one size, on a device."""
-    size = len(labels) // config.train.accumulate
-    parts = []
-    for first in range(0, len(labels), size):
-        clips = slice(first, first + size)
-        drawn = draws.part(clips, device)
-        real = real_video(frames[clips].to(device), drawn.mirrored if config.augment.mirror else None)
-        parts.append(Part(real, labels[clips].to(device), drawn))
-    return parts
-
-
-def real_video(frames: Tensor, mirrored: Tensor | None = None) -> Tensor:
-    """frames uint8 [B, T, H, W, C] -> video [B, C, T, H, W] -1..1, mirrored where `mirrored`, bool [B], is true."""
-    video = to_float(frames).permute(0, 4, 1, 2, 3)
-    return video if mirrored is None else mirror_clips(video, mirrored)
+    with closing(Batches(clips, config, state.generator, state.device, processes)) as batches:
+        while state.num_clips < settings.total_kclips * 1000:
+            began, waited = time.perf_counter(), batches.seconds_waited
+            parts = batches.parts(state.num_clips)
+            set_rates(state, config)
+            state.trouble = ""
+            statistics, fakes = update_discriminator(state, parts, config, processes)
+            if not state.trouble:
+                statistics |= update_generator(state, parts, fakes, config, processes)
+            if not state.trouble:
+                update_ema(state, config)
+            state.num_clips += settings.batch_size
+            found = {name: float(value) for name, value in statistics.items()}
+            seconds = time.perf_counter() - began
+            yield found | {
+                "dropped": float(bool(state.trouble)),
+                "waiting": (batches.seconds_waited - waited) / seconds,
+            }
 
 
 def update_discriminator(
-    state: TrainState, parts: list[Part], config: Config
+    state: TrainState, parts: list[Part], config: Config, processes: Processes = ALONE
 ) -> tuple[dict[str, Tensor], list[Tensor]]:
     """One step of the discriminator on real and generated clips, with penalties when they are due.
 
@@ -116,7 +87,8 @@ def update_discriminator(
         sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
         if whole:
             fakes.append(fake)
-    step(state, "discriminator")
+    sums = processes.average(sums)
+    step(state, "discriminator", processes)
     if config.augment.adapt_to is not None:
         sums["augment_strength"] = adapt_strength(state, sums.pop("sign_real"), config)
     return sums, fakes
@@ -173,7 +145,9 @@ def gammas_due(state: TrainState, config: Config) -> dict[str, float]:
     return {name: gamma * settings.penalty_interval for name, gamma in gammas.items() if gamma > 0}
 
 
-def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], config: Config) -> dict[str, Tensor]:
+def update_generator(
+    state: TrainState, parts: list[Part], fakes: list[Tensor], config: Config, processes: Processes = ALONE
+) -> dict[str, Tensor]:
     """One step of the generator against the discriminator as it now is; `fakes` as `update_discriminator` returns."""
     state.discriminator.requires_grad_(False)
     state.generator_optimizer.zero_grad(set_to_none=True)
@@ -183,13 +157,14 @@ def update_generator(state: TrainState, parts: list[Part], fakes: list[Tensor], 
         loss = generator_loss(state, part, fake, config)
         (loss / len(parts)).backward()
         total = total + loss.detach() / len(parts)
-    step(state, "generator")
+    step(state, "generator", processes)
     state.discriminator.requires_grad_(True)
-    return {"loss_generator": total}
+    return processes.average({"loss_generator": total})
 
 
-def step(state: TrainState, name: str) -> None:
+def step(state: TrainState, name: str, processes: Processes) -> None:
     """One descent step of a network, unless one of its gradients is not finite: that goes into `state.trouble`."""
+    processes.average_gradients(getattr(state, name))
     reason = not_finite(getattr(state, name))
     if reason is None:
         getattr(state, f"{name}_optimizer").step()

@@ -6,20 +6,29 @@ Every random draw of an update is a pure function of (seed, num_clips), so no ra
 from __future__ import annotations
 
 import copy
+import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.distributed.checkpoint.state_dict import (
+    StateDictOptions,
+    get_model_state_dict,
+    get_optimizer_state_dict,
+    set_model_state_dict,
+    set_optimizer_state_dict,
+)
 
 from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.training.losses import objective_of
+from vidgan.training.processes import ALONE, Processes
 
-CHECKPOINT_FORMAT = 3
+CHECKPOINT_FORMAT = 4
 
 
 class DamagedCheckpoint(WeightsError):
@@ -42,6 +51,10 @@ class TrainState:
     """What `augment.adapt_to` has come to, 0 to 1."""
     num_rollbacks: int = 0
     """How often training went back to a checkpoint; each time both rates are halved."""
+    best_figure: float | None = None
+    """Of `evaluate.best_by`, so far."""
+    best_num_clips: int = 0
+    """When it was measured."""
     trouble: str = ""
     """Why the last update was dropped; empty if it was not."""
 
@@ -51,39 +64,68 @@ class TrainState:
         return next(self.generator.parameters()).device
 
 
-def new_state(config: Config, num_classes: int, device: torch.device) -> TrainState:
+def new_state(config: Config, num_classes: int, device: torch.device, processes: Processes = ALONE) -> TrainState:
     """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state.
 
-    Raises `ConfigError` for an unknown family or loss, before anything is trained.
+    With `train.shard` each process holds its part of it. Raises `ConfigError` for an unknown family or loss, before
+    anything is trained.
     """
     objective_of(config.train.loss)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
         generator = build_generator(config, num_classes).to(device)
         discriminator = build_discriminator(config, num_classes).to(device)
+    generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
+    if config.train.shard:
+        for network in (generator, discriminator, generator_ema):
+            processes.shard(network)
     # The loop sets both rates before each step, by their schedules.
     return TrainState(
         generator=generator,
         discriminator=discriminator,
-        generator_ema=copy.deepcopy(generator).eval().requires_grad_(False),
+        generator_ema=generator_ema,
         generator_optimizer=torch.optim.Adam(generator.parameters()),
         discriminator_optimizer=torch.optim.Adam(discriminator.parameters()),
     )
 
 
-_STATEFUL = ("generator", "discriminator", "generator_ema", "generator_optimizer", "discriminator_optimizer")
+_NETWORKS = ("generator", "discriminator", "generator_ema")
+_OPTIMIZED = ("generator", "discriminator")
+_NUMBERS = ("num_clips", "augment_strength", "num_rollbacks", "best_figure", "best_num_clips")
+
+# Tensors by name, whole and on the CPU, however they are spread over processes.
+_WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
 
 
-def save_checkpoint(path: str | Path, state: TrainState, *, manifest_hash: str) -> None:
-    """Write the whole state, atomically, with the hash of the footage it was trained on. Raises OSError."""
-    contents: dict[str, Any] = {name: getattr(state, name).state_dict() for name in _STATEFUL}
-    contents |= {"format": CHECKPOINT_FORMAT, "num_clips": state.num_clips, "manifest_hash": manifest_hash}
-    contents |= {"augment_strength": state.augment_strength, "num_rollbacks": state.num_rollbacks}
+def averaged_generator(state: TrainState, config: Config, num_classes: int) -> nn.Module:
+    """The averaged generator, whole, to make clips with; all processes must ask if it is sharded."""
+    if not config.train.shard:
+        return state.generator_ema
+    tensors = get_model_state_dict(state.generator_ema, options=_WHOLE)
+    generator = build_generator(config, num_classes)
+    if tensors:  # of all processes, the first is given them
+        generator.load_state_dict(tensors)
+    return generator.to(state.device).eval().requires_grad_(False)
+
+
+def contents_of(state: TrainState, *, manifest_hash: str) -> dict[str, Any]:
+    """All that a checkpoint holds, the same for any number of processes; all of them must ask if it is sharded."""
+    contents: dict[str, Any] = {name: get_model_state_dict(getattr(state, name), options=_WHOLE) for name in _NETWORKS}
+    for name in _OPTIMIZED:
+        optimizer = getattr(state, f"{name}_optimizer")
+        contents[f"{name}_optimizer"] = get_optimizer_state_dict(getattr(state, name), optimizer, options=_WHOLE)
+    contents |= {name: getattr(state, name) for name in _NUMBERS}
+    return contents | {"format": CHECKPOINT_FORMAT, "manifest_hash": manifest_hash}
+
+
+def save_checkpoint(path: str | Path, contents: dict[str, Any]) -> None:
+    """Write what `contents_of` a state returns, atomically. Raises OSError."""
     with written_beside(path) as beside:
         try:
             torch.save(contents, beside)
-        except RuntimeError as error:  # how torch says that the disk is full
-            raise OSError(str(error).splitlines()[0]) from None
+        except RuntimeError:  # how torch says that the disk is full, among other things
+            free = shutil.disk_usage(beside.parent).free
+            raise OSError(f"the checkpoint was not written whole; {free / 1e6:.1f} MB are free") from None
 
 
 def load_checkpoint(path: str | Path, state: TrainState) -> str:
@@ -102,11 +144,14 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
         found = contents.get("format") if isinstance(contents, dict) else type(contents).__name__
         raise WeightsError(f"{path}: checkpoint format {found} (expected {CHECKPOINT_FORMAT})")
     try:
-        for name in _STATEFUL:
-            getattr(state, name).load_state_dict(contents[name])
-        state.augment_strength, state.num_rollbacks = contents["augment_strength"], contents["num_rollbacks"]
+        for name in _NETWORKS:
+            set_model_state_dict(getattr(state, name), contents[name], options=_WHOLE)
+        for name in _OPTIMIZED:
+            optimizer = getattr(state, f"{name}_optimizer")
+            set_optimizer_state_dict(getattr(state, name), optimizer, contents[f"{name}_optimizer"], options=_WHOLE)
+        for name in _NUMBERS:
+            setattr(state, name, contents[name])
     except (KeyError, RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise WeightsError(f"{path}: made with another config ({reason}); train into a new --run folder") from None
-    state.num_clips = contents["num_clips"]
     return contents["manifest_hash"]

@@ -10,16 +10,17 @@ import torch
 from torch import nn
 
 from vidgan.files import writable_folder, write_text, written_beside
+from vidgan.training.processes import whole
 
 
 def not_finite(network: nn.Module) -> str | None:
     """The first parameter whose gradient is not finite, and what it holds; None if all are."""
     gradients = {name: weight.grad for name, weight in network.named_parameters() if weight.grad is not None}
-    norms = torch.stack(torch._foreach_norm(list(gradients.values())))
+    norms = torch.stack([whole(norm) for norm in torch._foreach_norm(list(gradients.values()))])
     if norms.isfinite().all():
         return None
     name = next(name for name, norm in zip(gradients, norms.tolist(), strict=True) if not np.isfinite(norm))
-    bad = (~gradients[name].isfinite()).sum().item()
+    bad = (~whole(gradients[name]).isfinite()).sum().item()
     return f"gradient of {name}: {bad} of {gradients[name].numel()} values are not finite"
 
 

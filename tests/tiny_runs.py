@@ -1,0 +1,59 @@
+"""Runs that take a second: two classes of small clips, and networks of a few thousand weights."""
+
+import numpy as np
+import torch
+
+from vidgan.config_files import build_config
+from vidgan.footage.clips import ClipSampler
+from vidgan.footage.prepare import PreparedFootage
+from vidgan.training.loop import train
+from vidgan.training.processes import ALONE
+from vidgan.training.state import new_state
+
+
+def tiny(**train_settings):
+    settings = {"total_kclips": 0.064, "batch_size": 8, "penalty_interval": 2, "precision": "float32"}
+    settings |= {"sample_kclips": 1000, "checkpoint_kclips": 1000} | train_settings
+    return build_config(
+        {
+            "data": {"height": 16, "width": 16, "num_frames": 4, "classes": "folders"},
+            "model": {"generator_channels": 8, "discriminator_channels": 8, "max_channels": 8, "content_dim": 8},
+            "augment": {"color": 0.1, "translation": 0.1, "mirror": True},
+            "train": settings,
+        }
+    )
+
+
+def two_classes(num_frames=12, size=16):
+    """Class 0 is a bright square that moves right on the left half's ground; class 1 a dark clip that brightens."""
+    moving = np.zeros((num_frames, size, size, 3), dtype=np.uint8)
+    for t in range(num_frames):
+        moving[t, 4:10, t % (size - 5) : t % (size - 5) + 5] = 255
+    rising = np.repeat(np.linspace(40, 200, num_frames).astype(np.uint8), size * size * 3).reshape(moving.shape)
+    return PreparedFootage(
+        frames=(moving, rising),
+        labels=(0, 1),
+        class_names=("moving", "rising"),
+        rate=None,
+        notes=(),
+        manifest_hash="0" * 64,
+    )
+
+
+def two_updates(config, processes=ALONE):
+    """The state after two updates of a `tiny` config, and what the last update said."""
+    state = new_state(config, 2, torch.device("cpu"), processes)
+    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    *_, last = train(state, clips, config, processes)
+    return state, last
+
+
+def weights_of(state):
+    """Of both networks, in one vector."""
+    networks = (state.generator, state.discriminator)
+    return torch.cat([weight.detach().flatten() for network in networks for weight in network.parameters()])
+
+
+def with_penalties(**train_settings):
+    """Settings of two updates that compute every penalty."""
+    return tiny(**{"total_kclips": 0.016, "r2_gamma": 0.1, "penalty_interval": 1} | train_settings)

@@ -1,0 +1,112 @@
+"""What each update works on, made one update ahead by a thread, so that the networks do not wait for it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from vidgan.clip import to_float
+from vidgan.config import Config
+from vidgan.footage.augment import mirror_clips
+from vidgan.nn.family import Generator
+from vidgan.training.draws import Draws, draws_of_update
+from vidgan.training.processes import Processes
+
+
+class Clips(Protocol):
+    """Where real clips come from: item n is the same whenever it is asked for."""
+
+    def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
+        """Frames uint8 [B, T, H, W, C] and labels int64 [B] of items first, first + 1, ..."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """What one pass of the networks works on: a batch, or one of the parts it is cut into."""
+
+    real: Tensor
+    """Video [B, C, T, H, W] -1..1."""
+    labels: Tensor
+    """int64 [B]."""
+    draws: Draws
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """One process' share of a batch, on its device."""
+
+    frames: Tensor
+    labels: Tensor
+    draws: Draws
+    copied: torch.cuda.Event | None
+    """When the copies to a GPU are done; None on a CPU."""
+
+
+class Batches:
+    """Each update's share of real clips and draws for one process; the same whoever asks when."""
+
+    def __init__(
+        self, clips: Clips, config: Config, generator: Generator, device: torch.device, processes: Processes
+    ) -> None:
+        self._clips, self._config, self._generator = clips, config, generator
+        self._device, self._processes = device, processes
+        self._side = torch.cuda.Stream(device) if device.type == "cuda" else None
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
+        self._ahead: dict[int, Future[_Batch]] = {}
+        self._current: _Batch | None = None
+        self.seconds_waited = 0.0
+        """Since the start."""
+
+    def parts(self, num_clips: int) -> list[Part]:
+        """What the update that begins at this clip works on, in `train.accumulate` parts of one size."""
+        began = time.perf_counter()
+        ahead = self._ahead.pop(num_clips, None)
+        batch = self._make(num_clips) if ahead is None else ahead.result()
+        following = num_clips + self._config.train.batch_size
+        self._ahead = {following: self._thread.submit(self._make, following)}
+        if batch.copied is not None:
+            torch.cuda.current_stream().wait_event(batch.copied)
+        self._current = batch  # whose memory must not be given to the next copies while this update runs
+        self.seconds_waited += time.perf_counter() - began
+        return cut_batch(batch.frames, batch.labels, batch.draws, self._config)
+
+    def close(self) -> None:
+        """Let the thread end."""
+        self._thread.shutdown(cancel_futures=True)
+
+    def _make(self, num_clips: int) -> _Batch:
+        share = self._processes.share(self._config.train.batch_size)
+        frames, labels = self._clips.batch(num_clips + share.start, share.stop - share.start)
+        draws = draws_of_update(self._config, self._generator, num_clips).part(share)
+        if self._side is None:
+            return _Batch(frames, labels, draws, None)
+        with torch.cuda.stream(self._side):
+            frames, labels, draws = self._copied(frames), self._copied(labels), draws.each(self._copied)
+            return _Batch(frames, labels, draws, self._side.record_event())
+
+    def _copied(self, tensor: Tensor) -> Tensor:
+        """To the GPU, while it computes: from memory that is not paged out, and in a stream of its own."""
+        return tensor.pin_memory().to(self._device, non_blocking=True)
+
+
+def cut_batch(frames: Tensor, labels: Tensor, draws: Draws, config: Config) -> list[Part]:
+    """Frames uint8 [B, T, H, W, C] and labels [B] as `train.accumulate` parts of one size."""
+    size = len(labels) // config.train.accumulate
+    parts = []
+    for first in range(0, len(labels), size):
+        clips = slice(first, first + size)
+        drawn = draws.part(clips)
+        real = real_video(frames[clips], drawn.mirrored if config.augment.mirror else None)
+        parts.append(Part(real, labels[clips], drawn))
+    return parts
+
+
+def real_video(frames: Tensor, mirrored: Tensor | None = None) -> Tensor:
+    """frames uint8 [B, T, H, W, C] -> video [B, C, T, H, W] -1..1, mirrored where `mirrored`, bool [B], is true."""
+    video = to_float(frames).permute(0, 4, 1, 2, 3)
+    return video if mirrored is None else mirror_clips(video, mirrored)
