@@ -20,7 +20,8 @@ from vidgan.config_files import load_config
 from vidgan.demo import CONFIG as DEMO_CONFIG
 from vidgan.media.movie_writer import write_movie
 from vidgan.run import run_training
-from vidgan.sampling.render import render_take
+from vidgan.sampling.render import render
+from vidgan.sampling.take import seed_take
 from vidgan.survey import look_at_footage
 from vidgan.weights import load_generator
 
@@ -58,7 +59,8 @@ def test_a_shipped_config_trains_two_updates_and_its_generator_renders(path, foo
     result = run_training(config, prepared, tmp_path / "run", console=console)
     assert result.finished
     data = config.data
-    frame = next(render_take(load_generator(tmp_path / "run"), 1, 0, 1))
+    loaded = load_generator(tmp_path / "run")
+    frame = next(render(loaded, seed_take(loaded, 1, 0, num_frames=1)))
     assert frame.shape == (data.height, data.width, data.channels)
 
 
@@ -97,6 +99,8 @@ def shortened(command):
         words += ["--minutes", "0.05", "--points", "1", "--num-clips", "8", "--only", "half the channels"]
     if "tools/bench_export.py" in words:
         words += ["--frames", "2", "--turns", "1", "--height", "90", "--width", "160"]
+    if "tools/bench_generate.py" in words:
+        words += ["--sizes", "16x16", "--seconds", "0.1", "--long", "512"]
     if "tools/bench_loader.py" in words:
         words += ["--quick"]
     if "tools/make_footage.py" in words:

@@ -13,11 +13,12 @@ from vidgan.config_files import build_config
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import FAMILIES, build_discriminator, build_generator, num_parameters
 from vidgan.plan import make_plan, plan_in_words
-from vidgan.sampling.render import render_take
+from vidgan.sampling.render import generate
+from vidgan.sampling.take import Motion, seed_take
 from vidgan.survey import FoundFootage
 from vidgan.training.loop import train
 from vidgan.training.state import new_state
-from vidgan.weights import Provenance, load_generator, save_generator
+from vidgan.weights import LoadedGenerator, Provenance, load_generator, save_generator
 
 CPU = torch.device("cpu")
 
@@ -162,15 +163,33 @@ def test_a_take_is_rendered_and_a_length_that_a_family_cannot_make_is_refused_in
     weights = tmp_path / "generator.safetensors"
     save_generator(weights, both(config, 2)[0], Provenance(config, None, ("a", "b"), "0" * 64, 0))
     loaded = load_generator(weights)
-    takes = [np.stack(list(render_take(loaded, 3, 1, 8))) for _ in range(2)]
+    take = seed_take(loaded, 3, 1)
+    takes = generate(loaded, [take, seed_take(loaded, 4, 1), take])
     assert takes[0].shape == (8, 16, 16, 3)
-    assert np.array_equal(*takes)
-    assert np.array_equal(takes[0][:5], np.stack(list(render_take(loaded, 3, 1, 5))))
+    assert np.array_equal(takes[0], takes[2])
+    assert np.array_equal(takes[0][:5], generate(loaded, [seed_take(loaded, 3, 1, num_frames=5)])[0])
+    longer = seed_take(loaded, 3, 1, num_frames=20)
     if loaded.generator.longest is None:
-        assert len(list(render_take(loaded, 3, 1, 20))) == 20
+        assert len(generate(loaded, [longer])[0]) == 20
     else:
         with pytest.raises(RequestError, match=f"20 frames asked for; the family {kind} makes clips of 8 frames"):
-            next(render_take(loaded, 3, 1, 20))
+            generate(loaded, [longer])
+
+
+@pytest.mark.parametrize("kind", ["recurrent", "dcgan3d", "dense"])
+def test_a_family_that_cannot_be_steered_says_so_and_still_tells_content_from_motion(kind, tmp_path):
+    config = small(kind)
+    provenance = Provenance(config, None, ("a", "b"), "0" * 64, 0)
+    loaded = LoadedGenerator(both(config, 2)[0].eval(), provenance, weights_hash="", path=tmp_path)
+    take = seed_take(loaded, 3)
+    other = take.model_copy(update={"motion": Motion(seed=4)})
+    first, second = generate(loaded, [take, other])
+    assert not np.array_equal(first, second)
+    asked = {"a loop": {"loop": 8}, "a speed": {"speed": 0.5}, "truncation": {"truncation": 0.7}}
+    asked |= {"directions": {"directions": ((1, 1.0),)}, "a walk": {"looks": take.looks * 2}, "held": {"hold": True}}
+    for words, update in asked.items():
+        with pytest.raises(RequestError, match=f"the family {kind} makes no takes with .*{words}.*conv3d does"):
+            generate(loaded, [take.model_copy(update=update)])
 
 
 def test_an_unknown_family_is_named_with_the_nearest():

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 
 from vidgan.config_files import build_config
 from vidgan.nn.build import build_generator
-from vidgan.nn.generator import NoiseFilters
 from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels
 from vidgan.nn.levels import plan_levels, print_levels
+from vidgan.nn.noise import NoiseFilters
 
 
 def small(height=16, width=16, num_frames=8, channels=3, **model):

@@ -1,5 +1,6 @@
 """Takes as files: movies, sidecars and sheets that say how they were made."""
 
+import hashlib
 import json
 from fractions import Fraction
 
@@ -9,11 +10,16 @@ import torch
 
 from vidgan.config_files import build_config
 from vidgan.errors import RequestError
+from vidgan.media import sequences
 from vidgan.media.movies import read_header, read_movie
+from vidgan.media.stills import read_still, write_still
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import build_generator
 from vidgan.review.sheets import contact_sheet, strip_sheet
-from vidgan.review.takes import Take, choose_takes, write_takes
+from vidgan.review.takes import write_takes
+from vidgan.sampling.choose import Choice, choose_takes
+from vidgan.sampling.render import generate
+from vidgan.sampling.take import load_take
 from vidgan.weights import Provenance, load_generator, save_generator
 
 
@@ -26,14 +32,21 @@ def generator_in(folder, *, width=24, class_names=("fire", "walk"), channels=3):
     )
     provenance = Provenance(config, Fraction(24000, 1001), class_names, manifest_hash="ab" * 32, num_clips=5000)
     folder.mkdir(exist_ok=True)
-    save_generator(folder / "generator.safetensors", build_generator(config, len(class_names)), provenance)
+    generator = build_generator(config, len(class_names))
+    for parameter in generator.parameters():
+        if not parameter.any():
+            torch.nn.init.normal_(parameter, 0, 0.1)
+    save_generator(folder / "generator.safetensors", generator, provenance)
     return load_generator(folder)
+
+
+def chosen(loaded, takes=(), **wishes):
+    return choose_takes(loaded, Choice(**wishes), takes)
 
 
 def test_each_take_is_a_movie_of_the_rate_and_size_it_was_trained_at_with_a_sidecar(tmp_path):
     loaded = generator_in(tmp_path / "run")
-    takes = choose_takes(loaded, [3, 4], None)
-    files = write_takes(loaded, takes, tmp_path / "out", num_frames=6)
+    files = write_takes(loaded, chosen(loaded, seeds=[3, 4], settings={"num_frames": 6}), tmp_path / "out")
     assert [path.name for path in files] == [
         "walk_seed0003.mp4",
         "fire_seed0004.mp4",
@@ -51,24 +64,105 @@ def test_each_take_is_a_movie_of_the_rate_and_size_it_was_trained_at_with_a_side
     assert sidecar["config"]["data"]["width"] == 24
 
 
+def test_a_sidecar_makes_its_take_again_whatever_was_asked_for(tmp_path):
+    loaded = generator_in(tmp_path / "run")
+    everything = {"num_frames": 12, "speed": 0.5, "truncation": 0.7, "directions": ((2, 1.5), (9, -1.0))}
+    wishes = {"walk": [3, 17, 42], "motion": [9], "mix": {"walk": 0.7, "fire": 0.3}, "loop": True}
+    first, *_ = write_takes(loaded, chosen(loaded, **wishes, settings=everything), tmp_path / "a", format="mkv")
+    again = load_take(first.with_suffix(".json"), loaded)
+    second, *_ = write_takes(loaded, chosen(loaded, [again]), tmp_path / "b", format="mkv")
+    before, after = (json.loads(path.with_suffix(".json").read_text()) for path in (first, second))
+    assert before == after
+    assert before["pixels_sha256"] == hashlib.sha256(generate(loaded, [again])[0]).hexdigest()
+    pictures = [np.stack([frame.rgb() for frame in read_movie(path)]) for path in (first, second)]
+    assert np.array_equal(*pictures)
+    assert np.array_equal(pictures[0], generate(loaded, [again])[0])
+
+
+def test_a_take_file_of_other_weights_or_of_none_is_refused_in_words(tmp_path):
+    loaded, other = generator_in(tmp_path / "run"), generator_in(tmp_path / "other")
+    sidecar = write_takes(loaded, chosen(loaded, seeds=[1]), tmp_path / "out")[0].with_suffix(".json")
+    with pytest.raises(RequestError, match=r"was made with other weights: generator\.safetensors"):
+        load_take(sidecar, other)
+    contents = json.loads(sidecar.read_text())
+    for change, words in (
+        ({"take": contents["take"] | {"sped": 2}}, r'unknown setting "sped" \(did you mean "speed"\?\)'),
+        ({"take": contents["take"] | {"speed": -2}}, "speed is -2: .* greater than 0"),
+        ({"take": {"looks": []}}, "looks is "),
+        ({"take": {"looks": [{}], "num_frames": 3}}, "motion is missing"),
+    ):
+        sidecar.write_text(json.dumps(contents | change))
+        with pytest.raises(RequestError, match=words):
+            load_take(sidecar, loaded)
+    for text in ("{}", "[1]", "no JSON"):
+        sidecar.write_text(text)
+        with pytest.raises(RequestError, match="take"):
+            load_take(sidecar, loaded)
+
+
+def test_the_seam_of_a_loop_stands_in_its_sidecar(tmp_path):
+    loaded = generator_in(tmp_path / "run")
+    wanted = chosen(loaded, seeds=[1], loop=True, settings={"num_frames": 24})
+    sidecar = json.loads(write_takes(loaded, wanted, tmp_path)[0].with_suffix(".json").read_text())
+    frames = generate(loaded, [wanted[0].take])[0].astype(float)
+    seam = np.square(frames[-1] - frames[0]).mean() ** 0.5
+    assert sidecar["loop_seam"]["seam"] == pytest.approx(seam, abs=1e-4)
+    assert 0.2 < sidecar["loop_seam"]["ratio"] < 5
+
+
+def test_an_interrupted_frame_sequence_is_gone_on_with_and_is_the_same(tmp_path, monkeypatch):
+    loaded = generator_in(tmp_path / "run")
+    wanted = chosen(loaded, seeds=[1, 2], settings={"num_frames": 30})
+    write_takes(loaded, wanted, tmp_path / "whole", format="png", scale=2)
+
+    def interrupt(done, total):
+        if done == 41:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        write_takes(loaded, wanted, tmp_path / "out", format="png", scale=2, progress=interrupt)
+    written = []
+    monkeypatch.setattr(sequences, "write_still", lambda path, frame: written.append(path) or write_still(path, frame))
+    counts = []
+    write_takes(
+        loaded,
+        wanted,
+        tmp_path / "out",
+        format="png",
+        scale=2,
+        progress=lambda done, total: counts.append((done, total)),
+    )
+    assert len(written) == 1 + 19  # all of the first were there, whose last is written again, and 11 of the second
+    assert counts[-1] == (60, 60)
+    for path in (tmp_path / "whole").rglob("*"):
+        if path.is_file() and "contact_sheet.mp4" not in path.name:
+            assert path.read_bytes() == (tmp_path / "out" / path.relative_to(tmp_path / "whole")).read_bytes()
+
+
+def test_frames_of_another_take_are_not_mixed_with_new_ones(tmp_path):
+    loaded = generator_in(tmp_path / "run")
+    long = chosen(loaded, seeds=[1], settings={"num_frames": 9})
+    write_takes(loaded, long, tmp_path / "out", format="png")
+    short = chosen(loaded, seeds=[1], settings={"num_frames": 5})
+    with pytest.raises(RequestError, match=r"9 frames of another take are there; choose another --out, or .*overwrite"):
+        write_takes(loaded, short, tmp_path / "out", format="png")
+    write_takes(loaded, short, tmp_path / "out", format="png", overwrite=True)
+    assert len(list((tmp_path / "out" / "walk_seed0001").iterdir())) == 5
+
+
 def test_a_take_has_the_same_pixels_alone_and_among_others(tmp_path):
     loaded = generator_in(tmp_path / "run")
-    write_takes(loaded, choose_takes(loaded, [1, 2, 3], [0]), tmp_path / "many")
-    write_takes(loaded, choose_takes(loaded, [3], [0]), tmp_path / "alone")
+    write_takes(loaded, chosen(loaded, seeds=[1, 2, 3], labels=[0]), tmp_path / "many")
+    write_takes(loaded, chosen(loaded, seeds=[3], labels=[0]), tmp_path / "alone")
     many, alone = (
         [frame.rgb() for frame in read_movie(tmp_path / name / "fire_seed0003.mp4")] for name in ("many", "alone")
     )
     assert np.array_equal(many, alone)
 
 
-def test_classes_asked_for_are_each_made_with_every_seed(tmp_path):
-    loaded = generator_in(tmp_path / "run")
-    assert choose_takes(loaded, [5, 6], [1, 0]) == [Take(5, 1), Take(6, 1), Take(5, 0), Take(6, 0)]
-
-
 def test_unconditional_and_grey_takes_need_no_class(tmp_path):
     loaded = generator_in(tmp_path / "run", class_names=(), channels=1)
-    files = write_takes(loaded, choose_takes(loaded, [9], None), tmp_path / "out", scale=2)
+    files = write_takes(loaded, chosen(loaded, seeds=[9]), tmp_path / "out", scale=2)
     assert files[0].name == "seed0009.mp4"
     assert read_header(files[0]).width == 48
     frame = next(read_movie(files[0])).rgb().astype(int)
@@ -77,10 +171,28 @@ def test_unconditional_and_grey_takes_need_no_class(tmp_path):
 
 def test_an_odd_size_is_refused_before_anything_is_written(tmp_path):
     loaded = generator_in(tmp_path / "run", width=25)
+    one = chosen(loaded, seeds=[1])
     with pytest.raises(RequestError, match=r"takes are 25x16 .* H\.264 needs even sizes; enlarge them with --scale 2"):
-        write_takes(loaded, [Take(1, 0)], tmp_path / "out")
+        write_takes(loaded, one, tmp_path / "out")
     assert not (tmp_path / "out").exists()
-    assert write_takes(loaded, [Take(1, 0)], tmp_path / "out", scale=2)
+    assert write_takes(loaded, one, tmp_path / "out", scale=2)
+    assert write_takes(loaded, one, tmp_path / "stills", format="png")
+
+
+def test_a_wedge_is_numbered_and_its_sheet_says_what_is_what(tmp_path):
+    loaded = generator_in(tmp_path / "run")
+    wanted = chosen(loaded, seeds=[1, 2], sweep=("truncation", [0.5, 1.0, 1.5]))
+    assert [each.name for each in wanted[:3]] == [
+        "walk_seed0001_v01_truncation0.5",
+        "walk_seed0001_v02_truncation1",
+        "walk_seed0001_v03_truncation1.5",
+    ]
+    assert [each.take.truncation for each in wanted] == [0.5, 1.0, 1.5] * 2
+    *_, still = write_takes(loaded, wanted, tmp_path)
+    plain = contact_sheet(generate(loaded, [each.take for each in wanted]), columns=3)
+    picture = read_still(still).rgb
+    assert picture.shape[0] == plain.shape[1] + 24  # a line of words above the columns
+    assert picture.shape[1] > plain.shape[2]  # and words before the rows
 
 
 def test_a_contact_sheet_shows_every_take_in_reading_order_and_is_even():

@@ -1,8 +1,8 @@
 """vidgan: video GANs for film. Trained on a studio's own footage, they make short clips from noise.
 
 loaded = vidgan.load_generator("runs/first")
-frames = list(vidgan.render_take(loaded, seed=7, label=0, num_frames=48))
-vidgan.export(numpy.stack(frames), "take7.mp4", rate=loaded.provenance.rate)
+frames = vidgan.generate(loaded, [vidgan.seed_take(loaded, 7, num_frames=48)])[0]
+vidgan.export(frames, "take7.mp4", rate=loaded.provenance.rate)
 """
 
 from importlib import import_module
@@ -11,15 +11,22 @@ __version__ = "0.1.0"
 
 # Where each public name lives. They are imported when they are first used: torch alone takes a second.
 _HOMES = {
+    "Take": "vidgan.sampling.take",
     "VidganError": "vidgan.errors",
     "clip_to_frames": "vidgan.clip",
     "export": "vidgan.review.export",
+    "export_model": "vidgan.sampling.portable",
+    "find_directions": "vidgan.sampling.directions",
     "frames_to_clip": "vidgan.clip",
+    "generate": "vidgan.sampling.render",
+    "invert": "vidgan.sampling.invert",
     "load_config": "vidgan.config_files",
     "load_generator": "vidgan.weights",
+    "load_take": "vidgan.sampling.take",
     "make_footage": "vidgan.footage.procedural",
-    "render_take": "vidgan.sampling.render",
+    "render": "vidgan.sampling.render",
     "scan_footage": "vidgan.footage.scan",
+    "seed_take": "vidgan.sampling.take",
     "train": "vidgan.training.loop",
 }
 

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, gallery, judging, review, status, takes, training
+from vidgan.commands import footage, gallery, judging, review, status, steering, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -18,12 +18,15 @@ COMMANDS = {
     "train": training.train,
     "status": status.status,
     "generate": takes.generate,
+    "directions": steering.directions,
+    "invert": steering.invert,
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,
     "compare": review.compare,
     "info": review.info,
     "review": gallery.review,
+    "export-model": steering.export_model,
     "demo": training.demo,
 }
 

@@ -12,8 +12,9 @@ from vidgan.files import writable_folder
 from vidgan.footage.procedural import make_footage
 from vidgan.progress import show_progress
 from vidgan.review.export import export
-from vidgan.review.takes import choose_takes, write_takes
+from vidgan.review.takes import write_takes
 from vidgan.run import run_training
+from vidgan.sampling.choose import Choice, choose_takes
 from vidgan.survey import look_at_footage
 from vidgan.weights import DEMO_NAME, load_generator
 
@@ -47,7 +48,8 @@ def run_demo(out: str | Path, *, minutes: float, shots_per_class: int, console: 
 
     console.rule("4 of 4: generate and export")
     loaded = load_generator(run)
-    wanted = choose_takes(loaded, range(1, TAKES_PER_CLASS + 1), range(len(prepared.class_names)))
+    choice = Choice(seeds=range(1, TAKES_PER_CLASS + 1), labels=range(len(prepared.class_names)))
+    wanted = choose_takes(loaded, choice)
     with show_progress(console, "rendering", "frames") as progress:
         *_, sheet, still = write_takes(loaded, wanted, takes, scale=4, progress=progress)
     gif = export(sheet, sheet.with_suffix(".gif")).output

@@ -26,7 +26,8 @@ from vidgan.processor import set_up_processor
 from vidgan.progress import show_progress
 from vidgan.review.evaluation_page import write_evaluation_page
 from vidgan.review.evaluation_table import evaluation_table
-from vidgan.sampling.render import class_of_seed, render_take
+from vidgan.sampling.render import generate
+from vidgan.sampling.take import seed_take
 from vidgan.survey import look_at_footage
 from vidgan.training.log import curves_of_run
 from vidgan.weights import LoadedGenerator, load_generator
@@ -196,7 +197,7 @@ def _clips_of_weights(
         )
     stretch = loaded.provenance.config.data.num_frames
     long_takes = (
-        np.stack(list(render_take(loaded, seed, class_of_seed(seed, loaded.provenance), STRETCHES * stretch)))
+        generate(loaded, [seed_take(loaded, seed, num_frames=STRETCHES * stretch)])[0]
         for seed in range(1, LONG_TAKES + 1)
     )
     return Judged(

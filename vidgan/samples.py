@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import nn
 
@@ -12,8 +11,10 @@ from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.metrics.motion import motion_energy, variety
-from vidgan.review.takes import Take, class_name, take_name, write_sheets
-from vidgan.sampling.render import render_take
+from vidgan.review.takes import write_sheets
+from vidgan.sampling.names import class_name, name_of
+from vidgan.sampling.render import generate
+from vidgan.sampling.take import seed_take
 from vidgan.training.batches import real_video
 from vidgan.weights import LoadedGenerator, Provenance
 
@@ -34,11 +35,11 @@ def draw_samples(
     loaded = LoadedGenerator(generator, provenance, weights_hash="", path=folder)
     num_classes = len(provenance.class_names)
     takes = (
-        [Take(seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
+        [seed_take(loaded, seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
         if num_classes
-        else [Take(seed, 0) for seed in range(1, SHEET_TAKES + 1)]
+        else [seed_take(loaded, seed) for seed in range(1, SHEET_TAKES + 1)]
     )
-    rendered = [np.stack(list(render_take(loaded, take.seed, take.label, config.data.num_frames))) for take in takes]
+    rendered = generate(loaded, takes)
     draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(provenance.num_clips, len(takes))
     real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
@@ -49,8 +50,8 @@ def draw_samples(
     sheet, _ = write_sheets(
         stem,
         rendered,
-        names=[take_name(loaded, take) for take in takes],
-        classes=[class_name(loaded, take) for take in takes],
+        names=[name_of(take) for take in takes],
+        classes=[class_name(take) for take in takes],
         rate=provenance.rate,
     )
     write_sheets(

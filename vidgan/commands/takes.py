@@ -2,34 +2,91 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from vidgan.commands.terminal import console
+from vidgan.commands.terminal import console, fitted
 
 
 def generate(
     weights: Annotated[str, typer.Argument(help='A run folder, a weights file, or "demo"')],
-    seeds: Annotated[str, typer.Option(help="Seeds, such as 1-8 or 3,17,42")] = "1-8",
+    seeds: Annotated[str | None, typer.Option(help="Seeds, such as 1-8 or 3,17,42; default 1-8")] = None,
     classes: Annotated[str | None, typer.Option(help='Classes, such as walk,fire, or "all"')] = None,
+    mix: Annotated[str | None, typer.Option("--class", help="One class, or a mix: walk:0.7,wave:0.3")] = None,
+    content: Annotated[str | None, typer.Option(help="Seeds of the look alone")] = None,
+    motion: Annotated[str | None, typer.Option(help="Seeds of the motion alone")] = None,
+    grid: Annotated[bool, typer.Option("--grid", help="Every --content with every --motion, on one sheet")] = False,
+    walk: Annotated[str | None, typer.Option(help="Let the look walk through these seeds in each take")] = None,
+    ease: Annotated[str | None, typer.Option(help="How a walk goes: linear, or smooth")] = None,
+    hold: Annotated[
+        bool | None, typer.Option("--hold/--drift", help="Keep the look over the take, or let its slow part drift")
+    ] = None,
     frames: Annotated[int | None, typer.Option(min=1, help="Length of a take; default as trained")] = None,
+    loop: Annotated[bool, typer.Option("--loop", help="After --frames frames the take begins again, exactly")] = False,
+    speed: Annotated[float | None, typer.Option(help="Speed of the motion: 0.5 is half as fast")] = None,
+    truncation: Annotated[float | None, typer.Option(help="0 is the mean look, 1 as trained, above 1 beyond")] = None,
+    direction: Annotated[list[str] | None, typer.Option(help="Change the look: 3:+2.0, see `directions`")] = None,
+    sweep: Annotated[str | None, typer.Option(help="Numbered variants: truncation=0.4:1.0:5")] = None,
+    take: Annotated[list[Path] | None, typer.Option(help="Start from a take file or a take's sidecar")] = None,
+    first_frame: Annotated[Path | None, typer.Option(help="Begin takes with this picture, or one near it")] = None,
+    fit: Annotated[str, typer.Option(help="How a first frame of another shape is fitted: crop or letterbox")] = "crop",
+    precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for drafts")] = None,
+    format: Annotated[str, typer.Option(help="mp4, mkv (lossless) or png (frame sequences, which go on)")] = "mp4",
     scale: Annotated[int, typer.Option(min=1, help="Enlarge by a whole factor, every pixel a square")] = 1,
     crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the MP4: 0 (best) to 51")] = 16,
+    overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace frame sequences of other takes")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
 ) -> None:
-    """Render takes from seeds: an MP4 and a JSON sidecar each, and a contact sheet of all."""
+    """Render takes: a movie or frame sequence and a JSON sidecar each, and a contact sheet of all."""
+    from vidgan.footage.read_clip import read_clip
+    from vidgan.processor import set_up_processor
     from vidgan.progress import show_progress
-    from vidgan.review.takes import choose_takes, write_takes
+    from vidgan.review.takes import write_takes
+    from vidgan.sampling.choose import Choice, choose_takes, parse_classes, parse_directions, parse_mix, parse_sweep
+    from vidgan.sampling.invert import go_on, invert
     from vidgan.sampling.latents import parse_seeds
-    from vidgan.sampling.render import parse_classes
+    from vidgan.sampling.take import load_take
     from vidgan.weights import load_generator
 
-    wanted = parse_seeds(seeds)
+    set_up_processor()
+    wanted = {"--seeds": seeds, "--content": content, "--motion": motion, "--walk": walk}
+    numbers = {name: None if text is None else parse_seeds(text, name) for name, text in wanted.items()}
     loaded = load_generator(weights)
-    labels = None if classes is None else parse_classes(classes, loaded.provenance)
-    takes = choose_takes(loaded, wanted, labels)
+    settings = {
+        "num_frames": frames,
+        "ease": ease,
+        "speed": speed,
+        "truncation": truncation,
+        "directions": parse_directions(direction) if direction else None,
+        "precision": precision,
+    }
+    choice = Choice(
+        seeds=numbers["--seeds"],
+        labels=None if classes is None else parse_classes(classes, loaded.provenance),
+        mix=None if mix is None else parse_mix(mix, loaded.provenance),
+        content=numbers["--content"],
+        motion=numbers["--motion"],
+        grid=grid,
+        walk=numbers["--walk"],
+        sweep=None if sweep is None else parse_sweep(sweep),
+        loop=loop,
+        hold=hold,
+        settings={name: value for name, value in settings.items() if value is not None},
+    )
+    begun = [load_take(path, loaded) for path in take or []]
+    if first_frame is not None:
+        picture = read_clip(first_frame, fitted(loaded.provenance.config.data, fit), None, num_frames=1)
+        with show_progress(console, "finding the first frame", "updates") as progress:
+            found = invert(loaded, picture, classes=choice.mix, progress=progress)
+        typer.echo(f"the first frame is {found.error_levels:.1f} levels off {first_frame}")
+        begun.append(go_on(found.take, loaded))
+        choice = replace(choice, mix=None)
+    takes = choose_takes(loaded, choice, begun)
     with show_progress(console, "rendering", "frames") as progress:
-        files = write_takes(loaded, takes, out, num_frames=frames, scale=scale, crf=crf, progress=progress)
+        files = write_takes(
+            loaded, takes, out, scale=scale, crf=crf, format=format, overwrite=overwrite, progress=progress
+        )
     typer.echo(f"{len(takes)} takes in {out}\ncontact sheet {files[-2]}, {files[-1].name}")

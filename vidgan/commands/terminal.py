@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from fractions import Fraction
 from functools import wraps
+from typing import TYPE_CHECKING
 
 import typer
 from rich.console import Console
@@ -15,6 +16,9 @@ from vidgan.errors import RequestError, VidganError
 # Exit codes beside 0: a folder without usable footage; a plan that does not fit; a mistake of the user's; a run that
 # was stopped and can go on.
 NOTHING_USABLE, DOES_NOT_FIT, MISTAKE, STOPPED = 1, 1, 2, 130
+
+if TYPE_CHECKING:
+    from vidgan.config import DataConfig
 
 console = Console()
 
@@ -44,6 +48,13 @@ def exact_rate(text: str | None) -> Fraction | None:
         return None if text is None else parse_rate(text)
     except ValueError as error:
         raise RequestError(f"--rate: {error}") from None
+
+
+def fitted(data: DataConfig, fit: str) -> DataConfig:
+    """The settings of a generator's clips with `--fit` for pictures of another shape. Raises `RequestError`."""
+    if fit not in ("crop", "letterbox"):
+        raise RequestError(f'--fit: "{fit}" is unknown (expected crop or letterbox)')
+    return data.model_copy(update={"fit": fit})
 
 
 def seconds_of(text: str) -> float:

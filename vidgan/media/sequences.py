@@ -21,7 +21,10 @@ from vidgan.files import on_disk, writable_folder
 from vidgan.media.formats import FORMATS, format_for
 from vidgan.media.levels import as_rgb
 from vidgan.media.still_writer import StillLabels, encode_still
-from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES
+from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
+
+# The number that a sequence begins with unless it is told otherwise, as is the custom.
+FIRST_NUMBER = 1001
 
 
 @dataclass(frozen=True)
@@ -145,7 +148,7 @@ def write_frame_sequence(
     target: str | Path,
     frames: Iterable[np.ndarray],
     *,
-    first_number: int = 1001,
+    first_number: int = FIRST_NUMBER,
     format: str | None = None,
     labels: StillLabels = StillLabels(),
     overwrite: bool = False,
@@ -191,6 +194,29 @@ def write_frame_sequence(
         for number in numbers:
             staged.path(number).replace(written.path(number))
     return written
+
+
+def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *, num_there: int) -> FrameSequence:
+    """Write frames uint8 [H, W, 3] or [H, W, 1] after the `num_there` that are there, and return the whole sequence.
+
+    `target` as in `write_frame_sequence`. Each frame gets its name as soon as it is whole, so that one which was
+    interrupted can be gone on with. Frames of that name which are none of these are removed.
+
+    Raises `RequestError` if the folder cannot be written, `MediaError` if there are no frames or one cannot be written.
+    """
+    pattern = sequence_pattern(target)
+    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    writable_folder(folder)
+    sequence = FrameSequence(folder, prefix, padding, suffix, ())
+    numbers = list(range(FIRST_NUMBER, FIRST_NUMBER + num_there))
+    for path in set(_existing(pattern)) - {sequence.path(number) for number in numbers}:
+        path.unlink()
+    for number, frame in enumerate(frames, start=FIRST_NUMBER + num_there):
+        write_still(sequence.path(number), frame)
+        numbers.append(number)
+    if not numbers:
+        raise MediaError(f"{pattern}: there are no frames to write")
+    return replace(sequence, numbers=tuple(numbers))
 
 
 def _existing(pattern: Path) -> list[Path]:

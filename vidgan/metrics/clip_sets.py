@@ -12,7 +12,8 @@ import numpy as np
 from vidgan.clip import span
 from vidgan.errors import RequestError
 from vidgan.footage.prepare import PreparedFootage
-from vidgan.sampling.render import class_of_seed, render_take
+from vidgan.sampling.render import render_takes
+from vidgan.sampling.take import class_of_seed, seed_take
 from vidgan.weights import LoadedGenerator
 
 
@@ -87,11 +88,13 @@ def clips_of_generator(
     data = loaded.provenance.config.data
     shape = (count, num_frames, data.height, data.width, data.channels)
     frames = np.lib.format.open_memmap(file, "w+", np.uint8, shape)
-    labels = np.array([class_of_seed(seed, loaded.provenance) for seed in range(1, count + 1)], np.int64)
-    for take, label in enumerate(labels.tolist()):
-        for index, frame in enumerate(render_take(loaded, take + 1, label, num_frames)):
-            frames[take, index] = frame
-        if progress:
+    labels = np.array([class_of_seed(seed, loaded) for seed in range(1, count + 1)], np.int64)
+    takes = [seed_take(loaded, seed, num_frames=num_frames) for seed in range(1, count + 1)]
+    filled = [0] * count
+    for take, piece in render_takes(loaded, takes):
+        frames[take, filled[take] : filled[take] + len(piece)] = piece
+        filled[take] += len(piece)
+        if progress and filled[take] == num_frames:
             progress()
     frames.flush()
     content = _hash(loaded.weights_hash, count, num_frames) if loaded.weights_hash else ""

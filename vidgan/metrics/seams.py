@@ -47,9 +47,47 @@ def stretch_seam(takes: Iterable[np.ndarray], stretch: int, *, period: int = 1, 
     return _seam([_steps(take, stretch, period) for take in takes], seed)
 
 
+class LoopSteps:
+    """The steps of a loop that is seen frame by frame, in the memory of two frames.
+
+    `period` as in `stretch_seam`: if a loop has more than one, only steps after each are compared.
+    """
+
+    def __init__(self, length: int, *, period: int = 1) -> None:
+        self.length, self.period = length, period
+        self._first: np.ndarray | None = None
+        self._last: np.ndarray | None = None
+        self._seen, self._within = 0, []
+
+    def add(self, frame: np.ndarray) -> None:
+        """Take the next frame, uint8 [H, W, C]; those after the loop's end are not looked at."""
+        if self._seen == self.length:
+            return
+        if self._first is None:
+            self._first = frame
+        elif self._seen % self.period == 0 or self.length == self.period:
+            self._within.append(_energy(self._last, frame))
+        self._last = frame
+        self._seen += 1
+
+    def figures(self) -> dict[str, float] | None:
+        """Root mean square of the step over the seam and of those within, in levels 0..255, and their ratio, rounding
+        added to both; None if the loop was not seen whole or has no two steps to compare."""
+        if self._seen < self.length or not self._within:
+            return None
+        seam, within = _energy(self._last, self._first), float(np.mean(self._within))
+        ratio = np.sqrt((seam + ROUNDING) / (within + ROUNDING))
+        return {"ratio": round(float(ratio), 4), "seam": round(seam**0.5, 4), "within": round(within**0.5, 4)}
+
+
+def _energy(before: np.ndarray, after: np.ndarray) -> float:
+    """Mean squared difference."""
+    return float(np.square(after.astype(np.float32) - before).mean())
+
+
 def _steps(frames: np.ndarray, stretch: int, period: int = 1) -> tuple[float, float, int]:
     """Mean squared step over seams, the same within stretches (rounding added to both), and the number of seams."""
-    energies = np.array([np.square(after.astype(np.float32) - before).mean() for before, after in pairwise(frames)])
+    energies = np.array([_energy(before, after) for before, after in pairwise(frames)])
     position = np.arange(1, len(frames))
     over, within = position % stretch == 0, (position % period == 0) & (position % stretch != 0)
     if not over.any() or not within.any():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
@@ -28,6 +28,27 @@ class Generator(Protocol):
     def __call__(self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int, num_frames: int) -> Tensor:
         """z [B, content_dim], white noise [B, motion_dim, steps] for exactly `motion_window`, labels int64 [B] ->
         video float32 [B, C, T, H, W], about -1..1."""
+
+
+@runtime_checkable
+class SteerableGenerator(Generator, Protocol):
+    """Makes any stretch of a take from content and motion that are given over time: loops, walks, speeds, codes."""
+
+    style_dim: int
+    """Numbers in a style, which is what content and class become."""
+
+    def style(self, z: Tensor, labels: Tensor) -> Tensor:
+        """z [B, content_dim], labels int64 [B] -> style [B, style_dim]."""
+
+    def style_window(self, first_frame: int, num_frames: int) -> Window:
+        """Frames of the take, half-open, whose style decides this stretch of it."""
+
+    def signal_window(self, first_frame: int, num_frames: int) -> Window:
+        """Steps of the filtered noise, half-open, that decide this stretch of a take."""
+
+    def draw(self, style: Tensor, signal: Tensor, *, first_frame: int, num_frames: int) -> Tensor:
+        """Style [B, style_dim, frames] for exactly `style_window`, or [B, style_dim, 1], and signal [B, steps, ...] of
+        `vidgan.nn.noise` for exactly `signal_window` -> video float32 [B, C, T, H, W], about -1..1."""
 
 
 class Discriminator(Protocol):

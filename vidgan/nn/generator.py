@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from vidgan.nn.conditions import ClassBesideLatent
+from vidgan.nn.exact import Convolution, Linear
 from vidgan.nn.family import Window
 from vidgan.nn.layers import (
     BRANCH_GAIN,
@@ -33,10 +34,7 @@ from vidgan.nn.layers import (
     upsample_space,
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
-
-# Widths, in steps of the motion noise, of the low-pass filters that give motion its slow and fast parts
-# (the idea of LongVideoGAN, Brooks et al. 2022). The first leaves the noise as it is.
-NOISE_WIDTHS = (0.0, 1.0, 2.0, 4.0)
+from vidgan.nn.noise import NOISE_WIDTHS, REACH, NoiseFilters
 
 STYLE_DIM = 128
 
@@ -48,14 +46,7 @@ def reach(level: Level) -> int:
 
 def slower(window: Window) -> Window:
     """The frames at half the rate that cover `window`."""
-    return window[0] // 2, -(-window[1] // 2)
-
-
-def gaussian_kernel(width: float, reach: int) -> Tensor:
-    """[2 * reach + 1] weights of a Gaussian with this standard deviation, scaled to keep white noise's variance."""
-    position = torch.arange(-reach, reach + 1, dtype=torch.float64)
-    weights = torch.exp(-0.5 * (position / width) ** 2) if width > 0 else (position == 0).double()
-    return (weights / weights.square().sum().sqrt()).float()
+    return window[0] // 2, (window[1] + 1) // 2
 
 
 def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
@@ -64,20 +55,9 @@ def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
     return rearrange(frames, "b t h w c -> b c t h w")
 
 
-class NoiseFilters(nn.Module):
-    """White noise [B, D, n] -> [B, n - 2 * reach, D * 4]: the noise at several speeds, each of unit variance."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.reach = int(3 * max(NOISE_WIDTHS))
-        kernels = torch.stack([gaussian_kernel(width, self.reach) for width in NOISE_WIDTHS])
-        self.register_buffer("kernels", rearrange(kernels, "s k -> s 1 k"), persistent=False)
-
-    def forward(self, noise: Tensor) -> Tensor:
-        """Filter every channel alone with every kernel."""
-        with torch.autocast(noise.device.type, enabled=False):
-            signals = F.conv1d(rearrange(noise, "b d n -> (b d) 1 n"), self.kernels)
-        return rearrange(signals, "(b d) s n -> b n (d s)", b=noise.shape[0])
+def _clip_frame(level: Level, frame: int) -> int:
+    """The clip's frame in the middle of those that a level's frame stands for."""
+    return frame * level.frame_step + level.frame_step // 2
 
 
 class GeneratorBlock(nn.Module):
@@ -97,10 +77,11 @@ class GeneratorBlock(nn.Module):
             level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
         )
         self.skip = projection(in_channels, level.channels)
-        self.to_picture = nn.Conv3d(level.channels, picture_channels, 1)
+        self.to_picture = Convolution(level.channels, picture_channels, 1)
 
     def forward(self, x: Tensor, picture: Tensor, style: Tensor) -> tuple[Tensor, Tensor]:
-        """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], [B, style] -> both as [B, ..., T, height, width]."""
+        """[B, in, T + 2 reach, h, w], [B, C, T + 2 reach, h, w], style as `Modulation` takes it -> both as
+        [B, ..., T, height, width]."""
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
         height, width = self.level.height, self.level.width
         residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width))
@@ -120,6 +101,7 @@ class ConvolutionalGenerator(nn.Module):
     """
 
     longest = None
+    style_dim = STYLE_DIM
 
     def __init__(
         self,
@@ -143,11 +125,11 @@ class ConvolutionalGenerator(nn.Module):
         self.filters = NoiseFilters()
         self.with_class = ClassBesideLatent(content_dim, num_classes)
         self.mapping = nn.Sequential(
-            nn.Linear(self.with_class.dim, STYLE_DIM),
+            Linear(self.with_class.dim, STYLE_DIM),
             nn.LeakyReLU(LEAK),
-            nn.Linear(STYLE_DIM, STYLE_DIM),
+            Linear(STYLE_DIM, STYLE_DIM),
         )
-        self.input = nn.Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
+        self.input = Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels
         for level in self.levels:
             blocks.append(GeneratorBlock(in_channels, level, channels))
@@ -173,8 +155,21 @@ class ConvolutionalGenerator(nn.Module):
 
     def motion_window(self, first_frame: int, num_frames: int) -> Window:
         """Steps of motion noise, half-open, that decide this stretch of a take."""
-        start, stop = self.windows(first_frame, num_frames)[0]
-        return start - self.filters.reach, stop + self.filters.reach
+        start, stop = self.signal_window(first_frame, num_frames)
+        return start - REACH, stop + REACH
+
+    def signal_window(self, first_frame: int, num_frames: int) -> Window:
+        """Steps of the filtered noise, half-open, that decide this stretch of a take."""
+        return self.windows(first_frame, num_frames)[0]
+
+    def style_window(self, first_frame: int, num_frames: int) -> Window:
+        """Frames of the take, half-open, whose style decides this stretch of it."""
+        places = [
+            _clip_frame(level, frame)
+            for level, (start, stop) in zip(self.levels, self.windows(first_frame, num_frames), strict=True)
+            for frame in (start, stop - 1)
+        ]
+        return min(places), max(places) + 1
 
     def forward(
         self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int = 0, num_frames: int | None = None
@@ -185,30 +180,51 @@ class ConvolutionalGenerator(nn.Module):
         labels int64 [B] -> video [B, C, T, H, W], about -1..1.
         """
         num_frames = self.levels[-1].frames if num_frames is None else num_frames
+        style = rearrange(self.style(z, labels), "b d -> b d 1")
+        return self.draw(style, self.filters(motion), first_frame=first_frame, num_frames=num_frames)
+
+    def style(self, z: Tensor, labels: Tensor) -> Tensor:
+        """What content and class ask for at every level: [B, content_dim], [B] -> [B, STYLE_DIM]."""
+        content = F.normalize(z, dim=1) * self.content_dim**0.5
+        return self.mapping(self.with_class(content, labels))
+
+    def draw(self, style: Tensor, signal: Tensor, *, first_frame: int, num_frames: int) -> Tensor:
+        """Make frames `first_frame` ... `first_frame + num_frames` of B takes, whose style may change over time.
+
+        style [B, STYLE_DIM, frames] for exactly `style_window`, or [B, STYLE_DIM, 1] where it stays the same, signal
+        [B, steps, motion_dim * 4] for exactly `signal_window` -> video [B, C, T, H, W], about -1..1.
+        """
         windows = self.windows(first_frame, num_frames)
-        style = self._style(z, labels)
-        x = self._first_frames(style, motion)
-        picture = x.new_zeros((len(x), self.channels, *x.shape[2:]))
+        styles = self._styles_of_levels(style, windows, first_frame, num_frames)
+        x = self._first_frames(styles[0], signal)
+        picture = x.new_zeros((x.shape[0], self.channels, *x.shape[2:]))
         for index, block in enumerate(self.blocks):
             if self._doubles_rate(index):
                 first_made = windows[index - 1][0] + reach(self.levels[index - 1])
                 x, picture = (at_twice_the_rate(each, first_made, windows[index]) for each in (x, picture))
             if self.checkpoint_activations and torch.is_grad_enabled():
-                x, picture = checkpoint(block, x, picture, style, use_reentrant=False)
+                x, picture = checkpoint(block, x, picture, styles[index], use_reentrant=False)
             else:
-                x, picture = block(x, picture, style)
+                x, picture = block(x, picture, styles[index])
         detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
         picture = upsample_space(picture, self.height, self.width, mode="bilinear")
         return (picture + detail).float()
 
-    def _style(self, z: Tensor, labels: Tensor) -> Tensor:
-        """What stays over the whole clip: [B, content_dim], [B] -> [B, style]."""
-        content = F.normalize(z, dim=1) * self.content_dim**0.5
-        return self.mapping(self.with_class(content, labels))
+    def _styles_of_levels(
+        self, style: Tensor, windows: Sequence[Window], first_frame: int, num_frames: int
+    ) -> list[Tensor]:
+        """For each level [B, T, STYLE_DIM], or [B, 1, STYLE_DIM] where the style stays the same."""
+        style = rearrange(style, "b d t -> b t d")
+        if style.shape[1] == 1:
+            return [style] * len(windows)
+        first = self.style_window(first_frame, num_frames)[0]
+        return [
+            style[:, [_clip_frame(level, frame) - first for frame in range(*window)]]
+            for level, window in zip(self.levels, windows, strict=True)
+        ]
 
-    def _first_frames(self, style: Tensor, motion: Tensor) -> Tensor:
-        """What the first level takes in: [B, style], [B, motion_dim, steps] -> [B, C, frames, h, w]."""
-        signal = self.filters(motion)
-        signal = torch.cat([repeat(style, "b d -> b n d", n=signal.shape[1]), signal], dim=2)
+    def _first_frames(self, style: Tensor, signal: Tensor) -> Tensor:
+        """What the first level takes in: [B, T or 1, style], [B, T, motion_dim * 4] -> [B, C, T, h, w]."""
+        signal = torch.cat([style.expand(-1, signal.shape[1], -1), signal], dim=2)
         level = self.levels[0]
         return rearrange(self.input(signal), "b n (h w c) -> b c n h w", h=level.height, w=level.width)

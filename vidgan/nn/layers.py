@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor, nn
 
+from vidgan.nn.exact import Convolution, Linear
 from vidgan.nn.levels import PIXEL_FOLD
 
 LEAK = 0.2
@@ -33,7 +34,7 @@ def convolution(in_channels: int, out_channels: int, *, temporal: bool, pad_time
     """
     kernel = 3 if temporal else 1
     padding = (kernel // 2 if pad_time else 0, 1, 1)
-    layer = nn.Conv3d(in_channels, out_channels, (kernel, 3, 3), padding=padding)
+    layer = Convolution(in_channels, out_channels, (kernel, 3, 3), padding=padding)
     return initialised(layer, gain)
 
 
@@ -58,7 +59,7 @@ def projection(in_channels: int, out_channels: int) -> nn.Module:
     """A 1x1x1 convolution that changes the number of channels; the identity where they are equal."""
     if in_channels == out_channels:
         return nn.Identity()
-    layer = nn.Conv3d(in_channels, out_channels, 1, bias=False)
+    layer = Convolution(in_channels, out_channels, 1, bias=False)
     nn.init.kaiming_normal_(layer.weight, nonlinearity="linear")
     return layer
 
@@ -105,16 +106,16 @@ def unfold_pixels(x: Tensor, height: int, width: int) -> Tensor:
 class Modulation(nn.Module):
     """A scale and a shift for each channel, from a style vector (FiLM, Perez et al. 2018).
 
-    [B, C, T, H, W], [B, style] -> [B, C, T, H, W]. Starts as the identity.
+    [B, C, T, H, W], [B, T, style] (or [B, 1, style] for all frames) -> [B, C, T, H, W]. Starts as the identity.
     """
 
     def __init__(self, style_dim: int, channels: int) -> None:
         super().__init__()
-        self.affine = nn.Linear(style_dim, 2 * channels)
+        self.affine = Linear(style_dim, 2 * channels)
         nn.init.zeros_(self.affine.weight)
         nn.init.zeros_(self.affine.bias)
 
     def forward(self, x: Tensor, style: Tensor) -> Tensor:
         """Scale and shift `x`."""
-        scale, shift = rearrange(self.affine(style), "b (two c) -> two b c 1 1 1", two=2)
+        scale, shift = rearrange(self.affine(style), "b t (two c) -> two b c t 1 1", two=2)
         return x * (1 + scale) + shift

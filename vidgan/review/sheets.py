@@ -14,29 +14,36 @@ TILE_ROWS = 96
 GAP = 2
 BACKGROUND = 24
 LABEL_LEVEL = 220
+LABEL_ROWS = 24
 
 
-def contact_sheet(takes: Sequence[np.ndarray], *, columns: int, row_labels: Sequence[str] = ()) -> np.ndarray:
+def contact_sheet(
+    takes: Sequence[np.ndarray], *, columns: int, row_labels: Sequence[str] = (), column_labels: Sequence[str] = ()
+) -> np.ndarray:
     """Takes uint8 [T, H, W, C], all of one shape, in reading order -> frames uint8 [T, rows, columns, 3] of a sheet.
 
-    With `row_labels` a text stands left of each row. The sheet's size is even, as H.264 needs it.
+    With `row_labels` a text stands left of each row, with `column_labels` above each column. The sheet's size is even,
+    as H.264 needs it.
     """
     tiles = [_tile(take) for take in takes]
     num_frames, height, width, _ = tiles[0].shape
     num_rows = ceil(len(tiles) / columns)
-    margin = _label_width(row_labels)
+    margin, head = _label_width(row_labels), LABEL_ROWS if column_labels else 0
     sheet = np.full(
-        (num_frames, _even(num_rows * (height + GAP) + GAP), _even(margin + columns * (width + GAP) + GAP), 3),
+        (num_frames, _even(head + num_rows * (height + GAP) + GAP), _even(margin + columns * (width + GAP) + GAP), 3),
         BACKGROUND,
         dtype=np.uint8,
     )
     for index, tile in enumerate(tiles):
         row, column = divmod(index, columns)
-        top, left = GAP + row * (height + GAP), margin + GAP + column * (width + GAP)
+        top, left = head + GAP + row * (height + GAP), margin + GAP + column * (width + GAP)
         sheet[:, top : top + height, left : left + width] = tile
     for row, label in enumerate(row_labels):
         text = _text(label, height, margin)
-        sheet[:, GAP + row * (height + GAP) :][:, :height, :margin] = text
+        sheet[:, head + GAP + row * (height + GAP) :][:, :height, :margin] = text
+    for column, label in enumerate(column_labels):
+        left = margin + GAP + column * (width + GAP)
+        sheet[:, :head, left : left + width] = _text(label, head, width)
     return sheet
 
 

@@ -1,103 +1,106 @@
-"""Takes as files: one movie a take, a contact sheet of all, and a sidecar that says how each was made."""
+"""Takes as files: a movie or a frame sequence a take, a contact sheet of all, and a sidecar that makes each again."""
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import groupby
 from pathlib import Path
 
 import numpy as np
-from einops import repeat
 
-from vidgan import __version__
 from vidgan.config import DataConfig
 from vidgan.errors import RequestError
-from vidgan.files import writable_folder, write_text
+from vidgan.files import writable_folder
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.stills import write_still
 from vidgan.review.sheets import contact_sheet, grid_columns, strip_sheet
-from vidgan.sampling.render import class_of_seed, render_take
+from vidgan.review.take_files import STILL_RATE, TakeFiles
+from vidgan.sampling.choose import NamedTake
+from vidgan.sampling.names import class_name
+from vidgan.sampling.render import render_takes
 from vidgan.weights import LoadedGenerator
-
-# Images have no rate; their one-frame movies are written at this one.
-STILL_RATE = Fraction(24)
 
 # More takes than this do not fit a sheet that one can look at; nor do longer takes fit memory.
 MAX_SHEET_TAKES = 64
 MAX_SHEET_FRAMES = 240
 
-
-@dataclass(frozen=True)
-class Take:
-    """One seed in one class."""
-
-    seed: int
-    label: int
-
-
-def choose_takes(loaded: LoadedGenerator, seeds: Sequence[int], labels: Sequence[int] | None) -> list[Take]:
-    """Every seed in every class asked for, class by class; without classes, each seed in the class it belongs to."""
-    if labels is None:
-        return [Take(seed, class_of_seed(seed, loaded.provenance)) for seed in seeds]
-    return [Take(seed, label) for label in labels for seed in seeds]
+FORMATS = ("mp4", "mkv", "png")
 
 
 def write_takes(
     loaded: LoadedGenerator,
-    takes: Sequence[Take],
+    takes: Sequence[NamedTake],
     folder: str | Path,
     *,
-    num_frames: int | None = None,
     scale: int = 1,
     crf: int = 16,
+    format: str = "mp4",
+    overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Render takes into `folder` and return the files made, the contact sheet last.
 
-    Each take is a movie at the rate the generator was trained at, with a JSON sidecar; `scale` enlarges it by
-    a whole factor. `progress(done, total)` counts frames. Raises `RequestError` for a size that H.264 cannot
-    hold or a folder that cannot be written.
-    """
-    data = loaded.provenance.config.data
-    num_frames = data.num_frames if num_frames is None else num_frames
-    check_size(data, scale)
-    folder = writable_folder(folder)
-    files: list[Path] = []
-    for_sheet: list[np.ndarray] = []
-    done, total = 0, num_frames * len(takes)
+    Each take is a movie at the rate the generator was trained at ("mp4" for review, "mkv" lossless) or a frame sequence
+    ("png") in a folder of its own, with a JSON sidecar that is also a take file; `scale` enlarges it by a whole factor.
+    A frame sequence that an interruption left unfinished is gone on with. `progress(done, total)` counts frames.
 
-    def frames_of(take: Take) -> Iterator[np.ndarray]:
+    Raises `RequestError` for a size that H.264 cannot hold, a folder that cannot be written, a take that this generator
+    cannot make, and for frames of another take, which only `overwrite` replaces.
+    """
+    if format not in FORMATS:
+        raise RequestError(f'"{format}" is no format for takes (known: {", ".join(FORMATS)})')
+    data = loaded.provenance.config.data
+    if format == "mp4":
+        check_size(data, scale)
+    folder = writable_folder(folder)
+    files = [TakeFiles(loaded, each, folder, scale=scale, crf=crf, format=format) for each in takes]
+    for each in files:
+        each.look_what_is_there(overwrite=overwrite)
+    starts = [each.num_there for each in files]
+    pieces = render_takes(loaded, [each.take for each in takes], first_frames=starts)
+    done, total = sum(starts), sum(each.take.num_frames for each in takes)
+    for_sheet: list[np.ndarray] = []
+
+    def counted(frames: Iterator[np.ndarray]) -> Iterator[np.ndarray]:
         nonlocal done
-        kept = []
-        for frame in render_take(loaded, take.seed, take.label, num_frames):
-            if len(for_sheet) < MAX_SHEET_TAKES and len(kept) < MAX_SHEET_FRAMES:
-                kept.append(frame)
-            yield repeat(frame, "h w c -> (h y) (w x) c", y=scale, x=scale)
+        for frame in frames:
+            yield frame
             done += 1
             if progress:
                 progress(done, total)
-        if kept:
-            for_sheet.append(np.stack(kept))
 
-    for take in takes:
-        path = folder / f"{take_name(loaded, take)}.mp4"
-        sidecar = describe_take(loaded, take, num_frames=num_frames, scale=scale)
-        rate = loaded.provenance.rate or STILL_RATE
-        write_movie(path, frames_of(take), rate=rate, crf=crf, metadata={"comment": json.dumps(sidecar)})
-        write_text(path.with_suffix(".json"), json.dumps(sidecar, indent=2) + "\n")
-        files.append(path)
-    shown = takes[: len(for_sheet)]
-    sheets = write_sheets(
-        folder / "contact_sheet",
-        for_sheet,
-        names=[take_name(loaded, take) for take in shown],
-        classes=[class_name(loaded, take) for take in shown],
-        rate=loaded.provenance.rate,
-    )
-    return [*files, *sheets]
+    for index, of_take in groupby(pieces, key=lambda piece: piece[0]):
+        num_kept = MAX_SHEET_FRAMES if index < MAX_SHEET_TAKES else 0
+        kept = files[index].write(counted(frame for _, frames in of_take for frame in frames), num_kept)
+        for_sheet += [kept] if num_kept else []
+    sheets = _write_sheet_of(takes[: len(for_sheet)], for_sheet, folder / "contact_sheet", loaded.provenance.rate)
+    return [*(each.path for each in files), *sheets]
+
+
+def _write_sheet_of(
+    takes: Sequence[NamedTake], frames: Sequence[np.ndarray], stem: Path, rate: Fraction | None
+) -> list[Path]:
+    """A sheet with rows and columns if the takes say theirs, else one with a row a class."""
+    shortest = min(len(each) for each in frames)
+    frames = [each[:shortest] for each in frames]
+    columns = list(dict.fromkeys(take.column for take in takes))
+    rows = list(dict.fromkeys(take.row for take in takes))
+    if all(columns) and len(columns) * len(rows) == len(takes):
+        return write_grid(stem, frames, rows=rows, columns=columns, rate=rate)
+    names = [take.name for take in takes]
+    return write_sheets(stem, frames, names=names, classes=[class_name(take.take) for take in takes], rate=rate)
+
+
+def write_grid(
+    stem: Path, frames: Sequence[np.ndarray], *, rows: Sequence[str], columns: Sequence[str], rate: Fraction | None
+) -> list[Path]:
+    """Write clips uint8 [T, H, W, C], row by row, playing on one sheet, `stem`.mp4, and its middle as `stem`.png."""
+    sheet = contact_sheet(frames, columns=len(columns), row_labels=rows, column_labels=columns)
+    movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
+    write_movie(movie, iter(sheet), rate=rate or STILL_RATE)
+    write_still(still, sheet[len(sheet) // 2])
+    return [movie, still]
 
 
 def write_sheets(
@@ -116,37 +119,6 @@ def write_sheets(
     write_movie(movie, iter(contact_sheet(frames, columns=columns, row_labels=row_labels)), rate=rate or STILL_RATE)
     write_still(still, strip_sheet(frames, row_labels=names))
     return [movie, still]
-
-
-def class_name(loaded: LoadedGenerator, take: Take) -> str:
-    """Name of a take's class; "" for an unconditional generator."""
-    names = loaded.provenance.class_names
-    return names[take.label] if names else ""
-
-
-def take_name(loaded: LoadedGenerator, take: Take) -> str:
-    """Name of a take's files, such as "walk_seed0007"."""
-    name = class_name(loaded, take)
-    return f"{name}_seed{take.seed:04d}" if name else f"seed{take.seed:04d}"
-
-
-def describe_take(loaded: LoadedGenerator, take: Take, *, num_frames: int, scale: int) -> dict[str, object]:
-    """What makes a take again: the contents of its sidecar."""
-    provenance = loaded.provenance
-    return {
-        "vidgan_version": __version__,
-        "seed": take.seed,
-        "class": class_name(loaded, take) or None,
-        "num_frames": num_frames,
-        "scale": scale,
-        "rate": None if provenance.rate is None else str(provenance.rate),
-        "color": {"primaries": "bt709", "transfer": "bt709", "matrix": "bt709", "range": "limited"},
-        "weights": loaded.path.name,
-        "weights_sha256": loaded.weights_hash,
-        "footage_manifest_sha256": provenance.manifest_hash,
-        "trained_kclips": provenance.num_clips / 1000,
-        "config": provenance.config.model_dump(mode="json"),
-    }
 
 
 def check_size(data: DataConfig, scale: int) -> None:

@@ -40,19 +40,19 @@ def unit_normal(key: list[int], count: int) -> np.ndarray:
     return (radius * np.cos(2.0 * np.pi * uniform[count:])).astype(np.float32)
 
 
-def parse_seeds(text: str) -> list[int]:
+def parse_seeds(text: str, option: str = "--seeds") -> list[int]:
     """Seeds from "1-8", "3,17,42" or a mix, in the order given. Raises `RequestError` in words."""
     seeds: list[int] = []
     for part in text.split(","):
         match = re.fullmatch(r"\s*(\d+)\s*(?:-\s*(\d+)\s*)?", part)
         if match is None:
             raise RequestError(
-                f'--seeds {text}: "{part}" is not a seed (expected whole numbers such as 1-8 or 3,17,42)'
+                f'{option} {text}: "{part}" is not a seed (expected whole numbers such as 1-8 or 3,17,42)'
             )
         first, last = int(match[1]), int(match[2] or match[1])
         if last < first:
-            raise RequestError(f"--seeds {text}: {part.strip()} runs backwards (did you mean {last}-{first}?)")
+            raise RequestError(f"{option} {text}: {part.strip()} runs backwards (did you mean {last}-{first}?)")
         if last > MAX_SEED:
-            raise RequestError(f"--seeds {text}: {last} is too large (the largest seed is {MAX_SEED})")
+            raise RequestError(f"{option} {text}: {last} is too large (the largest seed is {MAX_SEED})")
         seeds += range(first, last + 1)
     return seeds
