@@ -23,6 +23,7 @@ import torch
 import typer
 from rich.table import Table
 
+from vidgan.commands.takes import LONG_FRAMES
 from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config import Config
 from vidgan.config_files import load_config
@@ -99,7 +100,7 @@ def seconds_to_first_frame(config: Config, family: str, precision: str, clock: C
 
 def peak_memory(config: Config, num_frames: int) -> int:
     """Bytes of the process that rendered so many frames (on a GPU, torch's)."""
-    loaded = _untrained(config, "conv3d")
+    loaded = _untrained(config, "conv3d", keep_memory=num_frames < LONG_FRAMES)
     for _ in render(loaded, _take(loaded, "float32", num_frames=num_frames)):
         pass
     if torch.cuda.is_available():
@@ -107,8 +108,8 @@ def peak_memory(config: Config, num_frames: int) -> int:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
 
 
-def _untrained(config: Config, family: str) -> LoadedGenerator:
-    set_up_processor()
+def _untrained(config: Config, family: str, *, keep_memory: bool = True) -> LoadedGenerator:
+    set_up_processor(keep_memory=keep_memory)
     torch.manual_seed(0)
     config = config.model_copy(update={"model": config.model.model_copy(update={"family": family})})
     device = "cuda" if torch.cuda.is_available() else "cpu"

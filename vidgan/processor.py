@@ -11,16 +11,18 @@ from pathlib import Path
 import torch
 
 # glibc's names for two of its settings, of malloc.h.
-_M_TRIM_THRESHOLD, _M_MMAP_MAX = -1, -4
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD, _M_MMAP_MAX = -1, -3, -4
+_MEBIBYTE = 2**20
 
 
-def set_up_processor(*, deterministic: bool = False) -> None:
+def set_up_processor(*, deterministic: bool = False, keep_memory: bool = True) -> None:
     """Let denormal numbers be zero, and keep memory that tensors give back for the next ones.
 
     With `deterministic`, torch refuses what may differ from time to time.
 
     A saturated game fills a CPU with denormals and slows it several times. And glibc returns every large tensor's
-    memory to the kernel, which clears each page anew for the next one: a tenth of the time of an update.
+    memory to the kernel, which clears each page anew for the next one: a tenth of the time of an update. Memory that is
+    kept grows in the course of hours by what does not fit its gaps; a long render gives it back, without `keep_memory`.
     """
     torch.set_flush_denormal(True)
     if deterministic:
@@ -30,8 +32,11 @@ def set_up_processor(*, deterministic: bool = False) -> None:
     if sys.platform == "linux":
         libc = ctypes.CDLL(None)
         if hasattr(libc, "mallopt"):
-            libc.mallopt(_M_MMAP_MAX, 0)
-            libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+            if keep_memory:
+                libc.mallopt(_M_MMAP_MAX, 0)
+                libc.mallopt(_M_TRIM_THRESHOLD, 2**31 - 1)
+            else:
+                libc.mallopt(_M_MMAP_THRESHOLD, _MEBIBYTE)
 
 
 def machine_name() -> str:

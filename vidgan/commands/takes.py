@@ -10,6 +10,9 @@ import typer
 
 from vidgan.commands.terminal import console, fitted
 
+# From here on a take's memory is given back while it is rendered: slower, and the same for any length.
+LONG_FRAMES = 2048
+
 
 def generate(
     weights: Annotated[str, typer.Argument(help='A run folder, a weights file, or "demo"')],
@@ -51,7 +54,6 @@ def generate(
     from vidgan.sampling.take import load_take
     from vidgan.weights import load_generator
 
-    set_up_processor()
     wanted = {"--seeds": seeds, "--content": content, "--motion": motion, "--walk": walk}
     numbers = {name: None if text is None else parse_seeds(text, name) for name, text in wanted.items()}
     loaded = load_generator(weights)
@@ -85,6 +87,7 @@ def generate(
         begun.append(go_on(found.take, loaded))
         choice = replace(choice, mix=None)
     takes = choose_takes(loaded, choice, begun)
+    set_up_processor(keep_memory=max(each.take.num_frames for each in takes) < LONG_FRAMES)
     with show_progress(console, "rendering", "frames") as progress:
         files = write_takes(
             loaded, takes, out, scale=scale, crf=crf, format=format, overwrite=overwrite, progress=progress
