@@ -103,12 +103,13 @@ def test_export_and_the_tool_of_that_name_write_the_same_movie(trained, tmp_path
     folder, _ = trained
     source = folder / "footage" / "fire" / "a.mkv"
     settings = ["--rate", "25", "--shot", "dawn"]
-    result = vidgan("export", source, tmp_path / "one.mp4", *settings)
+    result = vidgan("export", source, tmp_path / "one.mkv", *settings)
     assert result.returncode == 0, result.stderr
-    assert "one.mp4: 10 frames at 25 frames/s" in result.stdout
-    tool = [sys.executable, str(ROOT / "tools/export_mp4.py"), str(source), str(tmp_path / "two.mp4"), *settings]
+    assert "one.mkv: 10 frames at 25 frames/s" in result.stdout
+    tool = [sys.executable, str(ROOT / "tools/export_mp4.py"), str(source), str(tmp_path / "two.mkv"), *settings]
     assert subprocess.run(tool, capture_output=True).returncode == 0
-    assert (tmp_path / "one.mp4").read_bytes() == (tmp_path / "two.mp4").read_bytes()
+    # Lossless: x264 looks at memory beside the last columns of widths that are no multiple of 16.
+    assert (tmp_path / "one.mkv").read_bytes() == (tmp_path / "two.mkv").read_bytes()
 
 
 def test_the_demo_goes_the_whole_way_and_prints_what_to_try_next(tmp_path):

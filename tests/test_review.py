@@ -33,7 +33,7 @@ def make_take(folder, name, *, seed=None, class_name=None, num_frames=6, rate=NT
     """Frame i is grey level `level` + 10 i; with a sidecar if there is a seed."""
     folder.mkdir(parents=True, exist_ok=True)
     frames = (np.full((height, width, 3), level + 10 * index, np.uint8) for index in range(num_frames))
-    write_movie(folder / name, frames, rate=rate, crf=0 if name.endswith(".mp4") else 16)
+    write_movie(folder / name, frames, rate=rate, crf=0 if name.endswith(".mp4") else None)
     if seed is not None:
         made = {"seed": seed, "class": class_name, "weights": "run.safetensors", "weights_sha256": "ab" * 32}
         (folder / name).with_suffix(".json").write_text(json.dumps(made))

@@ -16,7 +16,7 @@ from PIL import Image
 
 from vidgan.errors import MediaError
 from vidgan.files import written_beside
-from vidgan.media.color import YuvEncoder
+from vidgan.media.encoding import FrameEncoder
 from vidgan.media.movies import MovieHeader
 
 # A review copy is no larger than this, either way.
@@ -52,13 +52,13 @@ def write_review_copy(path: Path, frames: Iterable[np.ndarray], *, rate: Fractio
     `shape` is the (height, width) of the copy, even. Rec.709, limited range, tagged so. Raises `MediaError` if there
     are no frames or the file cannot be written.
     """
-    encoder, num_frames = YuvEncoder(), 0
+    encoder, num_frames = FrameEncoder("yuv420p"), 0
     try:
         with written_beside(path) as beside, av.open(beside, "w", options={"movflags": "+faststart"}) as out:
             stream = out.add_stream("libx264", rate=rate, options={"crf": "14", "preset": "veryfast", "g": "1"})
             stream.height, stream.width = shape
-            for picture in _resized(frames, *shape):
-                frame = encoder.yuv(picture)
+            encoder.tag(stream.codec_context)
+            for frame in encoder.frames(_resized(frames, *shape)):
                 frame.pts, frame.time_base = num_frames, 1 / rate
                 out.mux(stream.encode(frame))
                 num_frames += 1

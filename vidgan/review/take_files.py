@@ -80,7 +80,8 @@ class TakeFiles:
             continue_frame_sequence(self.path, enlarged, num_there=self.num_there)
         else:
             metadata = {"comment": json.dumps(self.description)}
-            write_movie(self.path, enlarged, rate=self.rate, crf=self.crf, metadata=metadata)
+            crf = self.crf if self.format == "mp4" else None  # the other is lossless
+            write_movie(self.path, enlarged, rate=self.rate, crf=crf, metadata=metadata)
         results: dict[str, object] = {"pixels_sha256": pixels.hexdigest()}
         if self.take.loop is not None:
             results["loop_seam"] = seam.figures()
