@@ -78,8 +78,7 @@ def test_an_inversion_is_the_same_every_time_and_goes_through_clips_longer_than_
     assert one.frames.shape == long.shape
 
 
-def test_the_class_is_found_where_it_is_not_said(loaded, walking, monkeypatch):
-    monkeypatch.setattr("vidgan.sampling.invert.TRIAL_UPDATES", 2)
+def test_the_class_is_found_where_it_is_not_said(loaded, walking):
     assert invert(loaded, walking[:4], updates=1).take.looks[0].classes == {"walk": 1.0}
 
 

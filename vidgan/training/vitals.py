@@ -5,8 +5,6 @@ Each costs a small part of an update; those that read all weights or clips are t
 
 from __future__ import annotations
 
-from functools import cache
-
 import torch
 import torch.nn.functional as F
 from einops import rearrange, repeat
@@ -35,7 +33,6 @@ def knowledge(objective: Objective, losses: Tensor, real: Tensor, fake: Tensor) 
     return found | ({"relative_loss": losses.detach().mean() / silent} if silent > 0 else {})
 
 
-@cache
 def silent_loss(objective: Objective) -> float:
     """What a discriminator loses whose logits are all 0."""
     return objective.discriminator(torch.zeros(1), torch.zeros(1)).item()
