@@ -189,7 +189,7 @@ def make_prepared(folder: Path, side: int, sizes: Sizes) -> PreparedFootage:
 
 def slices_of(sampler: ClipSampler, turn: int) -> list[tuple[int, int]]:
     """Shot and first frame of each clip of a batch; the shots are equally long."""
-    positions = sampler.positions(turn * BATCH_SIZE, BATCH_SIZE, 1)
+    positions = sampler.positions(turn * BATCH_SIZE, BATCH_SIZE)
     return [divmod(int(position), sampler.num_clips // len(sampler.footage.frames)) for position in positions]
 
 
