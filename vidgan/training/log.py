@@ -35,7 +35,7 @@ class StatsLog:
         self._path = folder / STATS_NAME
         if self._path.exists():
             lines = self._path.read_text(encoding="utf-8").splitlines(keepends=True)
-            write_text(self._path, "".join(line for line in lines if _clips_of(line) <= num_clips))
+            write_text(self._path, "".join(line for line in lines if 0 < num_clips >= _clips_of(line)))
         self._file = self._path.open("ab", buffering=0)
         self._cut_off = False
         self._said = UNKNOWN
