@@ -10,12 +10,20 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+import torch
+from hypothesis import settings
 
 from vidgan.errors import VidganError
 from vidgan.media.stills import write_still
 
-# There is a test process for each core; read when torch starts its threads, and by every command a test runs.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
+# There is a test process for each core, and one thread computes the same bits every time: here, and in every command
+# and process that a test starts.
+torch.set_num_threads(1)
+os.environ["OMP_NUM_THREADS"] = "1"
+
+# No test fails because the machine is busy.
+settings.register_profile("untimed", deadline=None)
+settings.load_profile("untimed")
 
 
 class FootageFolder:

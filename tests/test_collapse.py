@@ -68,14 +68,6 @@ def one_repeated_clip(num_frames=12, size=16):
     )
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def play(config, shots=None):
     """The state and the verdict after all updates."""
     shots = shots or footage()

@@ -53,7 +53,7 @@ def frames_of(config, labels):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@settings(deadline=None, max_examples=8)
+@settings(max_examples=8)
 @given(
     height=st.integers(8, 40),
     width=st.integers(8, 56),
@@ -247,15 +247,6 @@ def learnt(kind, clips):
     return right[labels == 0].mean().item(), right[labels == 1].mean().item(), down.mean().item()
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_family_learns_which_side_is_bright_and_which_way_it_moves(kind):
     real = ToyClips()
@@ -280,7 +271,6 @@ class Backwards(ToyClips):
         return frames.flip(1), labels
 
 
-@pytest.mark.usefixtures("one_thread")
 def test_labels_that_say_nothing_and_clips_played_backwards_are_not_learnt_as_if_they_were_right():
     left, right, _ = learnt("dense", WithoutClasses())
     assert abs(left - right) < 0.1

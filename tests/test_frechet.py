@@ -108,7 +108,7 @@ def test_fewer_than_2048_on_either_side_is_a_small_sample():
         min_size=1,
     )
 )
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=50)
 def test_moments_of_batches_are_those_of_all_at_once_in_any_order(batches):
     whole, streamed = moments(np.concatenate(batches)), streamed_moments(batches[::-1])
     assert streamed.count == whole.count

@@ -42,14 +42,6 @@ RECORDED = {
 }
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(threads)
-
-
 def moving_blocks(num_frames):
     """Blocks of colour that move to the lower right: uint8 [T, 60, 80, 3]."""
     picture = np.random.default_rng(17).integers(0, 256, (6, 8, 3), dtype=np.uint8).repeat(10, 0).repeat(10, 1)

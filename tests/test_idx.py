@@ -169,7 +169,7 @@ def test_other_files_of_the_folder_are_noted(made):
     assert notes["lonely-labels-idx1-ubyte"] == "holds labels, and no file of this name holds the images"
 
 
-@hypothesis_settings(deadline=None, max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis_settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data(), count=st.integers(1, 20), height=st.integers(8, 40), width=st.integers(8, 40))
 def test_what_is_written_is_read_whatever_its_size_and_labels(footage, data, count, height, width):
     labels = data.draw(st.lists(st.integers(0, 255), min_size=count, max_size=count))

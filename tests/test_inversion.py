@@ -5,7 +5,6 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-import torch
 from typer.testing import CliRunner
 
 from vidgan.cli import app
@@ -22,7 +21,6 @@ from vidgan.weights import load_generator
 
 @pytest.fixture(scope="module")
 def loaded():
-    torch.set_num_threads(1)
     return load_generator("demo")
 
 

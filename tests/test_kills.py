@@ -30,8 +30,6 @@ QUIET = Console(quiet=True)
 # The test imports torch once; each process to be killed is a fork of that and trains at once.
 TRAIN = """
 import os, signal, sys
-import torch
-torch.set_num_threads(1)
 from tiny_runs import tiny, two_classes
 from rich.console import Console
 from vidgan.run import run_training

@@ -149,7 +149,7 @@ def test_more_contrast_is_more_energy_but_the_same_spectrum():
     assert against.spectrum_decibels < 0.3
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(st.integers(1, 2))
 def test_clips_may_come_in_any_batches(cut):
     whole, parts = describe_movement([NOISE]), describe_movement(iter([NOISE[:cut], NOISE[cut:]]))

@@ -53,7 +53,7 @@ def test_every_plan_ends_at_half_the_picture_and_only_ever_doubles(height, width
     assert num_frames > 1 or not any(level.temporal for level in levels)
 
 
-@settings(deadline=None, max_examples=20)
+@settings(max_examples=20)
 @given(first=st.integers(-9, 40), length=st.integers(1, 12), height=st.sampled_from([16, 20, 48]))
 def test_any_stretch_of_a_take_is_the_same_as_in_the_whole_take(first, length, height):
     generator = build_generator(small(height, 24, 16), 0)

@@ -2,7 +2,6 @@
 
 import json
 import math
-import os
 import resource
 import subprocess
 import sys
@@ -336,7 +335,6 @@ def test_train_in_too_little_memory_ends_in_one_line(plates, tmp_path):
         capture_output=True,
         text=True,
         preexec_fn=limited,
-        env=os.environ | {"OMP_NUM_THREADS": "1"},
     )
     assert result.returncode == 2, result.stderr
     assert result.stderr.startswith(

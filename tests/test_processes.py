@@ -49,7 +49,6 @@ SHARDED = with_penalties(penalty="finite_difference", shard=True)
 
 def as_one_of_two(rank, folder):
     """What each of two processes does for all tests below; the first writes down what they compare."""
-    torch.set_num_threads(1)
     dist.init_process_group(
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2, timeout=timedelta(seconds=60)
     )
@@ -194,7 +193,7 @@ def test_a_process_that_is_killed_is_started_again_by_torchrun_and_nothing_is_lo
         command += ["-m", "--", "vidgan", "train", str(tmp_path / "config.yaml")]
         command += ["--footage", str(footage.root), "--run", str(run)]
         log = (tmp_path / f"{run.name}.log").open("w")
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
+        environment = os.environ | {"TORCH_DISABLE_SHARE_RDZV_TCP_STORE": "1"}
         return subprocess.Popen(command, stdout=log, stderr=log, env=environment)
 
     process = start(tmp_path / "killed", "--max-restarts=1", "--monitor-interval=0.1")

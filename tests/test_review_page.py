@@ -17,7 +17,9 @@ from vidgan.review.gallery_page import write_gallery_page
 from vidgan.review.server import ReviewServer
 
 playwright = pytest.importorskip("playwright.sync_api", reason="needs playwright, from vidgan[dev]")
-CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+# The first of these is Chromium without its own windows and pages, which Debian has as a package: it takes less.
+BROWSERS = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")
+CHROMIUM = next(filter(None, map(shutil.which, BROWSERS)), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="needs chromium on the path")
 
 WIDE, PHONE = {"width": 1600, "height": 1000}, {"width": 390, "height": 844}

@@ -68,7 +68,7 @@ def test_an_export_burns_in_the_number_and_the_timecode_of_each_frame(tmp_path):
         assert (picture == burn_ins.over(GREY, said)).all()
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(st.integers(256, 700), st.text("abcdefgh_ 0123456789", min_size=1, max_size=60), st.integers(1, 3))
 def test_no_word_is_cut_off_at_any_width_from_256(width, text, parts):
     picture = np.zeros((400, width, 3), np.uint8)

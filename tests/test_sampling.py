@@ -75,7 +75,7 @@ def takes(draw_one, period):
     )
 
 
-@settings(deadline=None, max_examples=40)
+@settings(max_examples=40)
 @given(data=st.data(), size=SIZES, stretch=st.integers(1, 24), first=st.integers(0, 39))
 def test_a_take_in_stretches_equals_the_take_in_one_piece_wherever_rendering_begins(data, size, stretch, first):
     loaded = generator_of(*size)
@@ -90,7 +90,7 @@ def test_a_take_in_stretches_equals_the_take_in_one_piece_wherever_rendering_beg
     assert np.array_equal(in_stretches, levels[first:])
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(data=st.data(), size=SIZES, stretch=st.integers(1, 60))
 def test_a_take_is_the_same_alone_or_among_others(data, size, stretch):
     loaded = generator_of(*size)
@@ -101,7 +101,7 @@ def test_a_take_is_the_same_alone_or_among_others(data, size, stretch):
         assert np.array_equal(frames, np.stack(list(render(loaded, each))))
 
 
-@settings(deadline=None, max_examples=15)
+@settings(max_examples=15)
 @given(data=st.data(), size=SIZES, rounds=st.integers(2, 3))
 def test_frame_l_of_a_loop_is_frame_0_and_two_rounds_are_the_loop_twice(data, size, rounds):
     loaded = generator_of(*size)

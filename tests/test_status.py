@@ -11,7 +11,6 @@ from datetime import datetime
 
 import numpy as np
 import pytest
-import torch
 from rich.console import Console
 from typer.testing import CliRunner
 
@@ -47,7 +46,6 @@ def footage():
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "first & <best>"
-    torch.set_num_threads(1)
     run_training(config(), footage(), folder, console=QUIET)
     return folder
 

@@ -60,14 +60,6 @@ def generated(generator, config):
     return generator(draws.z, draws.motion, labels, first_frame=draws.first_frame, num_frames=num_frames)
 
 
-@pytest.fixture(autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def newest(run):
     return Checkpoints(run / "checkpoints", keep=1).paths()[-1]
 

@@ -13,6 +13,9 @@ from fractions import Fraction
 
 from vidgan.errors import RequestError
 
+# Rates whose timecode may leave numbers out to keep up with the clock.
+DROP_FRAME_RATES = (Fraction(30000, 1001), Fraction(60000, 1001))
+
 
 @dataclass(frozen=True)
 class Timecode:
@@ -37,7 +40,7 @@ class Timecode:
         counted_at = nominal_rate(rate)
         hours, minutes, seconds, frames = (int(match[group]) for group in (1, 2, 3, 5))
         drop = match[4] == ";"
-        if drop and rate not in (Fraction(30000, 1001), Fraction(60000, 1001)):
+        if drop and rate not in DROP_FRAME_RATES:
             raise RequestError(f"timecode {text}: drop-frame (;) belongs to 29.97 and 59.94 frames/s, this is {rate}")
         if hours > 23 or minutes > 59 or seconds > 59 or frames >= counted_at:
             raise RequestError(f"timecode {text}: no such moment at {rate} frames/s (a second has {counted_at} frames)")

@@ -94,6 +94,11 @@ def _even(size: Fraction | float) -> int:
     return max(2, 2 * round(size / 2))
 
 
+def next_even(size: int) -> int:
+    """The size itself, or one more, for codecs that hold even sizes only."""
+    return size + size % 2
+
+
 def resized(picture: np.ndarray, width: int, height: int, filter: str) -> np.ndarray:
     """[H, W, 3], uint8 or float32 0..1 -> of another size; what a filter overshoots is clamped."""
     if picture.shape[:2] == (height, width):

@@ -9,6 +9,8 @@ import numpy as np
 from einops import repeat
 from PIL import Image, ImageDraw, ImageFont
 
+from vidgan.review.fit import next_even
+
 # Tiles are enlarged by whole factors until they have about this many rows: a 32-row clip cannot be judged as it is.
 TILE_ROWS = 96
 GAP = 2
@@ -30,7 +32,12 @@ def contact_sheet(
     num_rows = ceil(len(tiles) / columns)
     margin, head = _label_width(row_labels), LABEL_ROWS if column_labels else 0
     sheet = np.full(
-        (num_frames, _even(head + num_rows * (height + GAP) + GAP), _even(margin + columns * (width + GAP) + GAP), 3),
+        (
+            num_frames,
+            next_even(head + num_rows * (height + GAP) + GAP),
+            next_even(margin + columns * (width + GAP) + GAP),
+            3,
+        ),
         BACKGROUND,
         dtype=np.uint8,
     )
@@ -75,10 +82,6 @@ def _text(label: str, height: int, width: int) -> np.ndarray:
     picture = Image.new("L", (width, height), BACKGROUND)
     ImageDraw.Draw(picture).text((6, height // 2), label, fill=LABEL_LEVEL, font=_font(), anchor="lm")
     return repeat(np.asarray(picture), "h w -> h w 3")
-
-
-def _even(size: int) -> int:
-    return size + size % 2
 
 
 def grid_columns(count: int) -> int:

@@ -14,10 +14,12 @@ from vidgan import __version__
 from vidgan.files import write_text
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_movie
+from vidgan.review.fit import centered, next_even, resized
+from vidgan.review.lettering import font
 from vidgan.review.picks import Pick, facts, one_rate
 
-# A name can be read on a picture that is as wide as this.
-NARROWEST = 320
+# A name of some length can be read on a picture that is as wide as this.
+ROOM_FOR_NAMES = 320
 
 
 def write_stringout(path: Path, picks: Sequence[Pick], *, progress: Callable[[int, int], None] | None = None) -> None:
@@ -42,12 +44,12 @@ def write_stringout(path: Path, picks: Sequence[Pick], *, progress: Callable[[in
 
 def _frames(picks: Sequence[Pick]) -> Iterator[np.ndarray]:
     height, width = (max(pick.take.shape[axis] for pick in picks) for axis in (0, 1))
-    factor = ceil(NARROWEST / width)
-    height, width = _even(height * factor), _even(width * factor)
-    font = _font([_label(pick, pick.take.num_frames) for pick in picks], width)
+    factor = ceil(ROOM_FOR_NAMES / width)
+    height, width = next_even(height * factor), next_even(width * factor)
+    letters = _label_font([_label(pick, pick.take.num_frames) for pick in picks], width)
     for pick in picks:
         for frame in read_movie(pick.take.path, start=pick.start, stop=pick.stop):
-            label = _strip(_label(pick, frame.index + 1), font, width)
+            label = _strip(_label(pick, frame.index + 1), letters, width)
             yield np.concatenate([_fitted(frame.rgb(), pick, height, width), label])
 
 
@@ -55,31 +57,25 @@ def _fitted(picture: np.ndarray, pick: Pick, height: int, width: int) -> np.ndar
     """Enlarged by a whole factor every pixel stays a square; by any other, Lanczos."""
     shown_height, shown_width = pick.take.shape
     scale = min(height / shown_height, width / shown_width)
-    size = round(shown_width * scale), round(shown_height * scale)
-    squares = size[0] % picture.shape[1] == 0 and size[1] % picture.shape[0] == 0
-    fitted = Image.fromarray(picture).resize(size, Image.Resampling.NEAREST if squares else Image.Resampling.LANCZOS)
-    black = Image.new("RGB", (width, height))
-    black.paste(fitted, ((width - size[0]) // 2, (height - size[1]) // 2))
-    return np.asarray(black)
+    fitted_height, fitted_width = round(shown_height * scale), round(shown_width * scale)
+    squares = fitted_height % picture.shape[0] == 0 and fitted_width % picture.shape[1] == 0
+    fitted = resized(picture, fitted_width, fitted_height, "nearest" if squares else "lanczos")
+    return centered(fitted, width, height)
 
 
 def _label(pick: Pick, number: int) -> str:
     return f"{pick.take.name}   {number}/{pick.take.num_frames}"
 
 
-def _font(labels: Sequence[str], width: int) -> ImageFont.FreeTypeFont:
+def _label_font(labels: Sequence[str], width: int) -> ImageFont.FreeTypeFont:
     """As large as lets every label fit, 12 to 24 pixels high."""
-    fonts = [ImageFont.load_default(size=size) for size in (24, 20, 16, 14, 12)]
-    fitting = (font for font in fonts if max(map(font.getlength, labels)) <= width - 12)
+    fonts = [font(size) for size in (24, 20, 16, 14, 12)]
+    fitting = (each for each in fonts if max(map(each.getlength, labels)) <= width - 12)
     return next(fitting, fonts[-1])
 
 
 def _strip(text: str, font: ImageFont.FreeTypeFont, width: int) -> np.ndarray:
     """uint8 [rows, width, 3]: white on black."""
-    strip = Image.new("RGB", (width, _even(round(font.size * 1.5))))
+    strip = Image.new("RGB", (width, next_even(round(font.size * 1.5))))
     ImageDraw.Draw(strip).text((6, strip.height // 2), text, fill=(220, 220, 220), font=font, anchor="lm")
     return np.asarray(strip)
-
-
-def _even(size: int) -> int:
-    return size + size % 2

@@ -13,14 +13,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING
 
 from vidgan.errors import RequestError
-from vidgan.media.reel import Reel, read_reel
+from vidgan.media.metadata import read_texts
+from vidgan.media.timecode import DROP_FRAME_RATES, Timecode
 from vidgan.review.picks import Pick, facts, one_rate
 
 if TYPE_CHECKING:
     from opentimelineio.schema import Clip, Timeline
-
-# Rates whose timecode leaves numbers out to keep up with the clock: SMPTE ST 12-1.
-_DROPPING = (Fraction(30000, 1001), Fraction(60000, 1001))
 
 # What CMX 3600 has room for.
 _LONGEST_REEL = 8
@@ -61,24 +59,29 @@ def _library() -> ModuleType:
 def _timeline(otio: ModuleType, picks: Sequence[Pick], title: str) -> Timeline:
     first_rate = picks[0].take.rate
     timeline = otio.schema.Timeline(title)
-    timeline.global_start_time = _time(otio, _start(otio, first_rate), first_rate)
+    one_hour = "01:00:00;00" if first_rate in DROP_FRAME_RATES else "01:00:00:00"  # where an edit begins
+    start = _frames_at(one_hour, first_rate, otherwise=3600 * round(first_rate))
+    timeline.global_start_time = _time(otio, start, first_rate)
     track = otio.schema.Track("picks", kind=otio.schema.TrackKind.Video)
-    reels = _reel_names(picks)
-    track.extend(_clip(otio, pick, reel) for pick, reel in zip(picks, reels, strict=True))
+    said = [read_texts(pick.take.path) for pick in picks]
+    reels = _reel_names(picks, said)
+    track.extend(_clip(otio, *of_pick) for of_pick in zip(picks, said, reels, strict=True))
     timeline.tracks.append(track)
     return timeline
 
 
-def _start(otio: ModuleType, rate: Fraction) -> int:
-    """Frames at one o'clock, where editors expect a timeline to begin."""
-    if rate in _DROPPING:
-        return otio.opentime.from_timecode("01:00:00;00", float(rate)).to_frames()
-    return 3600 * round(rate)
+def _frames_at(timecode: str, rate: Fraction, *, otherwise: int) -> int:
+    """Frames since midnight; `otherwise` at a rate that cannot have this timecode, where players count from 0."""
+    try:
+        return Timecode.parse(timecode, rate).frame
+    except RequestError:
+        return otherwise
 
 
-def _clip(otio: ModuleType, pick: Pick, reel_name: str) -> Clip:
+def _clip(otio: ModuleType, pick: Pick, said: dict[str, str], reel_name: str) -> Clip:
+    """`said` is what the take's file says of itself."""
     take = pick.take
-    start = _media_start(otio, read_reel(take.path), take.rate)
+    start = _frames_at(said.get("timecode", ""), take.rate, otherwise=0)
     media = otio.schema.ExternalReference(
         target_url=take.path.resolve().as_uri(), available_range=_range(otio, start, take.num_frames, take.rate)
     )
@@ -104,21 +107,11 @@ def _time(otio: ModuleType, frames: int, rate: Fraction) -> object:
     return otio.opentime.RationalTime(frames, float(rate))
 
 
-def _media_start(otio: ModuleType, reel: Reel, rate: Fraction) -> int:
-    """Frames on the clock of the file at its first frame."""
-    if reel.start is None:
-        return 0
-    try:
-        return otio.opentime.from_timecode(reel.start, float(rate)).to_frames()
-    except ValueError:
-        return 0  # a clock that the rate cannot have: players count from 0
-
-
-def _reel_names(picks: Sequence[Pick]) -> list[str]:
+def _reel_names(picks: Sequence[Pick], said: Sequence[dict[str, str]]) -> list[str]:
     """A reel a take, up to eight letters and digits: the file's own, or its name, or else TAKE0001 and so on."""
     wished = []
-    for pick in picks:
-        own = read_reel(pick.take.path).name or pick.take.name
+    for pick, texts in zip(picks, said, strict=True):
+        own = texts.get("reel_name") or pick.take.name
         fits = re.fullmatch(r"[A-Za-z0-9]{1,8}", own)
         wished.append(own if fits else None)
     return [
