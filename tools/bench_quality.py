@@ -52,11 +52,11 @@ CANDIDATES = {
     "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
     "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
     "dense": ["model.family=dense", "train.r1_gamma=0", "train.generator_lr=0.0002", "train.discriminator_lr=0.0002"],
-    "recurrent, our size": ["model.family=recurrent"],
-    "dcgan3d, our size": ["model.family=dcgan3d"],
+    "recurrent of our size": ["model.family=recurrent"],
+    "dcgan3d of our size": ["model.family=dcgan3d"],
     "hinge": ["train.loss=hinge"],
     "least squares": ["train.loss=leastsquares"],
-    "relativistic, R1 and R2": ["train.loss=relativistic", "train.r2_gamma=0.3"],
+    "relativistic with R1 and R2": ["train.loss=relativistic", "train.r2_gamma=0.3"],
     "Wasserstein": ["train.loss=wasserstein", "train.lipschitz_lambda=10"],
     "no penalty": ["train.r1_gamma=0"],
     "penalty every update": ["train.penalty_interval=1"],
@@ -66,6 +66,8 @@ CANDIDATES = {
     "half the channels": ["model.generator_channels=16", "model.discriminator_channels=16", "model.max_channels=64"],
     "twice the channels": ["model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=256"],
     "half the batch": ["train.batch_size=8"],
+    "ten times the penalty": ["train.r1_gamma=12"],
+    "half the batch and ten times the penalty": ["train.batch_size=8", "train.r1_gamma=12"],
     "half the rate": ["train.generator_lr=0.00025", "train.discriminator_lr=0.00025"],
     "twice the rate": ["train.generator_lr=0.001", "train.discriminator_lr=0.001"],
 }
@@ -121,7 +123,7 @@ def chosen(only: str | None) -> list[str]:
 def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: Path) -> None:
     """Train a candidate for as long as is left of its time, judge it, and write its record after each step."""
     clock = time.process_time if about["clock"] == "processor" else time.monotonic
-    run = writable_folder(out / name.replace(" ", "_").replace(",", ""))
+    run = writable_folder(out / name.replace(" ", "_"))
     record = _measured(out).get(name, {"name": name, "overrides": CANDIDATES[name], "seconds": 0.0, "curve": []})
     if "evaluation" in record:
         return
