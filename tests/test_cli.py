@@ -160,7 +160,7 @@ def mistakes(folder, tmp_path):
         "an unknown direction": ([*generate, "--direction", "99:1"], "direction 99 is unknown"),
         "a sweep of nothing": ([*generate, "--sweep", "size=1:2:3"], '"size" cannot be swept'),
         "a take that is no take": ([*generate, "--take", folder / "notes.txt"], "cannot be read as a take"),
-        "a format that is none": ([*generate, "--format", "avi"], '"avi" is no format for takes'),
+        "a format that is none": ([*generate, "--format", "avi"], '--format "avi" is not known'),
         "a first frame that is none": ([*generate, "--first-frame", folder / "notes.txt"], "notes.txt"),
         "a fit that is none": (["invert", folder / "run", tmp_path / "odd.mkv", "--fit", "squash"], "--fit"),
         "an odd size": (["export", tmp_path / "odd.mkv", tmp_path / "odd.mp4"], "H.264 needs even sizes"),

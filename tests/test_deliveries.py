@@ -317,6 +317,20 @@ def test_hevc_of_one_frame_or_two_can_be_written_again_and_again(tmp_path):
     assert subprocess.run(command, capture_output=True, text=True).stderr == ""
 
 
+def test_hevc_of_narrow_pictures_does_not_crash():
+    """With all of its look-ahead the encoder writes past the end of its memory there."""
+    code = (
+        "import numpy as np, tempfile; from fractions import Fraction\n"
+        "from vidgan.media.movie_writer import write_movie\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "  for width in (16, 28, 32, 36, 40, 44, 48) * 3:\n"
+        "    noise = np.random.default_rng(width).integers(0, 256, (8, 64, width, 3)).astype(np.uint8)\n"
+        "    write_movie(folder + '/a.mp4', noise, format='hevc', rate=Fraction(24))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 # Colours
 
 

@@ -37,9 +37,17 @@ def generate(
     first_frame: Annotated[Path | None, typer.Option(help="Begin takes with this picture, or one near it")] = None,
     fit: Annotated[str, typer.Option(help="How a first frame of another shape is fitted: crop or letterbox")] = "crop",
     precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for drafts")] = None,
-    format: Annotated[str, typer.Option(help="mp4, mkv (lossless) or png (frame sequences, which go on)")] = "mp4",
+    format: Annotated[
+        str,
+        typer.Option(
+            help="A name as for `export`, or a suffix: mp4 hevc av1 mov (ProRes) dnxhr_hq mkv (lossless) gif webp; "
+            "png png16 tiff16 exr dpx jpeg are frame sequences, which go on after an interruption"
+        ),
+    ] = "mp4",
     scale: Annotated[int, typer.Option(min=1, help="Enlarge by a whole factor, every pixel a square")] = 1,
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the MP4: 0 (best) to 51")] = 16,
+    crf: Annotated[
+        int | None, typer.Option(min=0, help="Quality of H.264, HEVC (to 51), AV1 (to 63): 0 is best")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace frame sequences of other takes")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
 ) -> None:

@@ -12,7 +12,7 @@ from PIL import Image
 
 from vidgan.errors import MediaError, RequestError
 from vidgan.files import written_beside
-from vidgan.media.formats import format_for
+from vidgan.media.formats import Format, format_for
 from vidgan.media.levels import as_levels, as_rgb
 
 # Milliseconds that the format counts in, and the most frames a second that players show.
@@ -38,9 +38,7 @@ def write_animation(
     """
     path = Path(path)
     chosen = format_for(path)
-    tick, fastest = _TICKS[chosen.name]
-    if rate > fastest:
-        raise MediaError(f"{path}: a {chosen.words} shows at most {fastest} frames a second, not {rate}; export an MP4")
+    check_rate(path, chosen, rate)
     if quality is not None and (chosen.name == "gif" or not 0 <= quality <= 100):
         raise RequestError(f"quality is {quality} (expected 0 to 100, for WebP alone)")
     pictures = [Image.fromarray(as_levels(as_rgb(frame), 255)) for frame in frames]
@@ -56,12 +54,19 @@ def write_animation(
                 save_all=True,
                 append_images=pictures[1:],
                 loop=0,
-                duration=delays(len(pictures), rate, tick),
+                duration=delays(len(pictures), rate, _TICKS[chosen.name][0]),
                 **options,
             )
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     return len(pictures)
+
+
+def check_rate(path: Path, chosen: Format, rate: Fraction) -> None:
+    """Raise `MediaError` for more frames a second than players show."""
+    _, fastest = _TICKS[chosen.name]
+    if rate > fastest:
+        raise MediaError(f"{path}: a {chosen.words} shows at most {fastest} frames a second, not {rate}; export an MP4")
 
 
 def delays(num_frames: int, rate: Fraction, tick: int) -> list[int]:

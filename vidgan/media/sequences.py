@@ -196,15 +196,21 @@ def write_frame_sequence(
     return written
 
 
-def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *, num_there: int) -> FrameSequence:
-    """Write frames uint8 [H, W, 3] or [H, W, 1] after the `num_there` that are there, and return the whole sequence.
+def continue_frame_sequence(
+    pattern: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    num_there: int,
+    format: str | None = None,
+    labels: StillLabels = StillLabels(),
+) -> FrameSequence:
+    """Write frames, as `write_still` takes them, after the `num_there` that are there, and return the whole sequence.
 
-    `target` as in `write_frame_sequence`. Each frame gets its name as soon as it is whole, so that one which was
+    Numbers begin with `FIRST_NUMBER`. Each frame gets its name as soon as it is whole, so that a sequence which was
     interrupted can be gone on with. Frames of that name which are none of these are removed.
 
     Raises `RequestError` if the folder cannot be written, `MediaError` if there are no frames or one cannot be written.
     """
-    pattern = sequence_pattern(target)
     folder, prefix, padding, suffix = _parse_pattern(pattern)
     writable_folder(folder)
     sequence = FrameSequence(folder, prefix, padding, suffix, ())
@@ -212,7 +218,7 @@ def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *,
     for path in set(_existing(pattern)) - {sequence.path(number) for number in numbers}:
         path.unlink()
     for number, frame in enumerate(frames, start=FIRST_NUMBER + num_there):
-        write_still(sequence.path(number), frame)
+        write_still(sequence.path(number), frame, format=format, labels=labels)
         numbers.append(number)
     if not numbers:
         raise MediaError(f"{pattern}: there are no frames to write")
