@@ -117,6 +117,39 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
     return FrameSequence(folder, prefix, padding, suffix, tuple(sorted(numbers)))
 
 
+def find_stills(source: str | Path) -> FrameSequence | None:
+    """The frame sequence that a pattern, a folder or a still stands for, without gaps; None for a movie.
+
+    Raises `RequestError` for missing numbers and for a folder that holds no sequence or several, `MediaError` if no
+    file fits a pattern.
+    """
+    path = Path(source)
+    if is_pattern(path) and not path.exists():
+        sequence = frame_sequence_from_pattern(path)
+    elif path.is_dir():
+        sequence = _only_sequence(path)
+    elif path.suffix.lower() in STILL_SUFFIXES and path.is_file():
+        sequence = find_sequences([path])[0][0]
+    else:
+        return None
+    if missing := sequence.missing():
+        shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+        name = sequence.folder / sequence.pattern
+        raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
+    return sequence
+
+
+def _only_sequence(folder: Path) -> FrameSequence:
+    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    sequences, _ = find_sequences(visible)
+    if not sequences:
+        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
+    if len(sequences) > 1:
+        names = ", ".join(sequence.pattern for sequence in sequences[:4])
+        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
+    return sequences[0]
+
+
 def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
