@@ -7,7 +7,6 @@ by fileseq; one `#` is one digit, so `shot.####.png` has four and `shot.#.png` i
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,7 +16,7 @@ import numpy as np
 from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
-from vidgan.files import on_disk, writable_folder
+from vidgan.files import hidden_folder, on_disk, writable_folder
 from vidgan.media.formats import FORMATS, format_for
 from vidgan.media.levels import as_rgb
 from vidgan.media.still_writer import StillLabels, encode_still
@@ -207,8 +206,8 @@ def write_frame_sequence(
     old = _existing(pattern)
     if old and not overwrite:
         raise RequestError(f"{pattern}: {len(old)} frames of that name exist; remove them or choose another name")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{prefix}", suffix=".part") as hidden:
-        staged = FrameSequence(Path(hidden), prefix, padding, suffix, ())
+    with hidden_folder(folder, f"{prefix}{suffix}") as hidden:
+        staged = FrameSequence(hidden, prefix, padding, suffix, ())
         numbers = []
         for number, frame in enumerate(frames, start=first_number):
             own = labels if labels.timecode is None else replace(labels, timecode=labels.timecode.plus(len(numbers)))
