@@ -27,11 +27,12 @@ def write_animation(
     quality: int | None = None,
     description: str = "",
     xmp: bytes | None = None,
+    icc_profile: bytes | None = None,
 ) -> int:
     """Write frames [H, W, 3] or [H, W, 1], uint8 or 0..1, as a GIF or WebP that loops; returns how many.
 
-    A GIF has 256 colours a frame. `quality` is WebP's, 0 to 100; without one it is lossless. `description` and an
-    `xmp` packet (WebP) travel in the file.
+    A GIF has 256 colours a frame. `quality` is WebP's, 0 to 100; without one it is lossless. `description`, an
+    `xmp` packet and an ICC profile (both WebP's; sRGB needs none) travel in the file.
 
     Raises `MediaError` for a rate that the format cannot show and for no frames, `RequestError` for a quality that is
     none.
@@ -44,7 +45,11 @@ def write_animation(
     pictures = [Image.fromarray(as_levels(as_rgb(frame), 255)) for frame in frames]
     if not pictures:
         raise MediaError(f"{path}: there are no frames to write")
-    options = {"comment": description.encode()} if chosen.name == "gif" else {"exact": True, "xmp": xmp or b""}
+    options = (
+        {"comment": description.encode()}
+        if chosen.name == "gif"
+        else {"exact": True, "xmp": xmp or b"", "icc_profile": icc_profile or b""}
+    )
     if chosen.name == "webp":
         options |= {"lossless": True, "quality": 50} if quality is None else {"quality": quality}
     try:

@@ -42,7 +42,7 @@ def write_delivery(
         return _write_movie(job, frames, metadata or {})
     if job.format.kind == "animation":
         record, quality = job.record(), job.wanted.quality
-        said = {"description": record.as_text(), "xmp": record.as_xmp()}
+        said = {"description": record.as_text(), "xmp": record.as_xmp(), "icc_profile": job.color.icc_profile}
         return write_animation(job.output, frames, rate=job.rate, quality=quality, **said)
     how = {"format": job.format.name, "labels": _still_labels(job)}
     if job.is_one_still:
@@ -103,6 +103,7 @@ def _still_labels(job: Job) -> StillLabels:
         pixel_aspect=job.pixel_aspect,
         chromaticities=job.color.chromaticities,
         cicp=job.color.cicp,
+        icc_profile=job.color.icc_profile,
         dpx_transfer=job.color.dpx_transfer,
         compression=job.wanted.compression,
     )
