@@ -17,7 +17,7 @@ from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
 from vidgan.files import hidden_folder, on_disk, writable_folder
-from vidgan.media.formats import FORMATS, format_for
+from vidgan.media.formats import FORMATS, format_for, suffixes_of
 from vidgan.media.levels import as_rgb
 from vidgan.media.still_writer import StillLabels, encode_still
 from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
@@ -140,7 +140,10 @@ def find_stills(source: str | Path) -> FrameSequence | None:
 
 def _only_sequence(folder: Path) -> FrameSequence:
     visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    sequences, _ = find_sequences(visible)
+    sequences, others = find_sequences(visible)
+    movies = [path.name for path in others if path.suffix.lower() in suffixes_of("movie")]
+    if movies and not any(sequence.padding for sequence in sequences):
+        raise RequestError(f"{folder}: holds movies ({', '.join(movies[:4])}) and no frame sequence; name one of them")
     if not sequences:
         raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
     if len(sequences) > 1:
