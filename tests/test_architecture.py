@@ -88,6 +88,12 @@ def test_every_public_name_is_there_and_no_other_is_listed():
         _ = vidgan.critic
 
 
+def test_the_readme_shows_every_public_name():
+    readme = (PACKAGE.parent / "README.md").read_text(encoding="utf-8")
+    from_python = readme.partition("## From Python")[2].partition("\n## ")[0]
+    assert [name for name in vidgan.__all__ if name != "__version__" and name not in from_python] == []
+
+
 def test_importing_the_package_imports_nothing_heavy():
     code = "import sys, vidgan, vidgan.cli; print([m for m in ('torch', 'av', 'imageio') if m in sys.modules])"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True).stdout.strip() == "[]"

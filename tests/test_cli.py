@@ -16,6 +16,7 @@ import pytest
 from typer.testing import CliRunner
 
 from vidgan.cli import app
+from vidgan.commands.terminal import STOPPED
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
 
@@ -132,6 +133,35 @@ def test_the_generator_that_travels_with_the_package_makes_takes_at_once(tmp_pat
     assert len(list(tmp_path.glob("*_seed0001.mp4"))) == 6
 
 
+@pytest.mark.parametrize(
+    ("format", "frames", "said_before", "said_after"),
+    [
+        (
+            "mp4",
+            8,
+            "",
+            "stopped: the same command begins again; one with frame sequences goes on (--format png, exr ...)",
+        ),
+        ("mov", 2048, "if it is stopped, the same command begins again; ", "stopped: the same command begins again; "),
+        ("exr", 2048, "", "stopped: the same command goes on from here"),
+    ],
+)
+def test_whoever_stops_rendering_is_told_what_the_same_command_will_do(
+    format, frames, said_before, said_after, tmp_path, monkeypatch
+):
+    def stopped(*args, **kwargs):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("vidgan.review.takes.render_takes", stopped)
+    words = ["generate", "demo", "--seeds", "1", "--frames", frames, "--format", format, "--out", tmp_path]
+    result = CliRunner().invoke(app, list(map(str, words)))
+    assert result.exit_code == STOPPED
+    assert result.stdout.startswith(said_before)
+    assert bool(result.stdout.strip()) == bool(said_before)
+    assert result.stderr.startswith(said_after)
+    assert result.stderr.count("\n") == 1
+
+
 def mistakes(folder, tmp_path):
     """Name -> (arguments, words of the one line)."""
     train = ["train", ROOT / "configs/clip64.yaml"]
@@ -160,7 +190,7 @@ def mistakes(folder, tmp_path):
         "an unknown direction": ([*generate, "--direction", "99:1"], "direction 99 is unknown"),
         "a sweep of nothing": ([*generate, "--sweep", "size=1:2:3"], '"size" cannot be swept'),
         "a take that is no take": ([*generate, "--take", folder / "notes.txt"], "cannot be read as a take"),
-        "a format that is none": ([*generate, "--format", "avi"], '"avi" is no format for takes'),
+        "a format that is none": ([*generate, "--format", "avi"], '--format "avi" is not known'),
         "a first frame that is none": ([*generate, "--first-frame", folder / "notes.txt"], "notes.txt"),
         "a fit that is none": (["invert", folder / "run", tmp_path / "odd.mkv", "--fit", "squash"], "--fit"),
         "an odd size": (["export", tmp_path / "odd.mkv", tmp_path / "odd.mp4"], "H.264 needs even sizes"),

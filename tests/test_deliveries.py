@@ -5,6 +5,7 @@ planes, stills and animations by OpenImageIO; the colours are taken from there b
 package. `python tests/test_deliveries.py` writes the table of it into the README.
 """
 
+import io
 import json
 import shutil
 import subprocess
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import OpenImageIO as oiio
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from vidgan.errors import ConfigError
 from vidgan.media.delivery_color import DeliveryColor
@@ -317,6 +318,20 @@ def test_hevc_of_one_frame_or_two_can_be_written_again_and_again(tmp_path):
     assert subprocess.run(command, capture_output=True, text=True).stderr == ""
 
 
+def test_hevc_of_narrow_pictures_does_not_crash():
+    """With all of its look-ahead the encoder writes past the end of its memory there."""
+    code = (
+        "import numpy as np, tempfile; from fractions import Fraction\n"
+        "from vidgan.media.movie_writer import write_movie\n"
+        "with tempfile.TemporaryDirectory() as folder:\n"
+        "  for width in (16, 28, 32, 36, 40, 44, 48) * 3:\n"
+        "    noise = np.random.default_rng(width).integers(0, 256, (8, 64, width, 3)).astype(np.uint8)\n"
+        "    write_movie(folder + '/a.mp4', noise, format='hevc', rate=Fraction(24))"
+    )
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (result.returncode, result.stderr) == (0, "")
+
+
 # Colours
 
 
@@ -385,6 +400,30 @@ def test_p3_is_converted_and_tagged(name, transfer, tmp_path):
     header, (picture,) = openimageio(tmp_path / "a.png")
     assert delta_e(light_of(tiles(picture)), "smpte432") < 0.1
     assert tuple(header.getattribute("CICP")) == (12, 13 if transfer else 2, 0, 1)
+
+
+@pytest.mark.parametrize("color", [DeliveryColor("display-p3"), DeliveryColor("p3-d65"), DeliveryColor("srgb")])
+@pytest.mark.parametrize("output", ["a.tif", "a.jpg", "a.webp"])
+def test_stills_and_webp_in_p3_have_a_profile_by_which_littlecms_finds_their_colours(color, output, tmp_path):
+    result = export(frames()[-1:], tmp_path / output, rate=NTSC_FILM, color=color)
+    header, (picture,) = openimageio(tmp_path / output)
+    profile = header.getattribute("ICCProfile")
+    assert not any("ICC" in note for note in result.notes)
+    assert (profile is None) == (color.name == "srgb")
+    if profile is not None:
+        stored = Image.fromarray(np.rint(picture * 255).astype(np.uint8))
+        source = ImageCms.ImageCmsProfile(io.BytesIO(bytes(np.asarray(profile, np.uint8))))
+        picture = np.asarray(ImageCms.profileToProfile(stored, source, ImageCms.createProfile("sRGB"))) / 255
+    assert delta_e(srgb_to_light(tiles(picture))) < 2
+
+
+def test_what_holds_no_profile_says_so(tmp_path):
+    for output, color in (
+        ("a.gif", DeliveryColor("p3-d65")),
+        ("a.tif", DeliveryColor(display="Rec.2100-PQ - Display")),
+    ):
+        result = export(frames()[-1:], tmp_path / output, rate=NTSC_FILM, color=color)
+        assert any("is written without an ICC profile" in note for note in result.notes)
 
 
 def test_srgb_and_rec_709_hold_the_same_numbers_and_say_which_they_are(tmp_path):

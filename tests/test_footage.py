@@ -16,6 +16,7 @@ import pytest
 from vidgan.clip import span
 from vidgan.config import DataConfig
 from vidgan.errors import FootageError, MediaError, RequestError
+from vidgan.files import written_beside
 from vidgan.footage import pictures
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.fit import fit_frames
@@ -733,7 +734,9 @@ def test_half_made_files_of_dead_processes_are_removed_and_of_living_ones_kept(f
     process.wait()
     folder = cache / "frames"
     folder.mkdir()
-    dead, living = (folder / f".0123abcd.{number}.part.npy" for number in (process.pid, os.getpid()))
+    with written_beside(folder / "0123abcd.npy") as living:
+        pass
+    dead = living.with_name(living.name.replace(f"-{os.getpid()}.", f"-{process.pid}."))
     dead.touch()
     living.touch()
     prepare(footage.root)

@@ -10,7 +10,10 @@ from typer.testing import CliRunner
 from vidgan.cli import app
 from vidgan.config import DataConfig
 from vidgan.errors import RequestError
+from vidgan.footage.prepare import prepare_footage
 from vidgan.footage.read_clip import read_clip
+from vidgan.footage.scan import scan_footage
+from vidgan.footage.select import select_shots
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.stills import write_still
 from vidgan.sampling.invert import invert
@@ -97,10 +100,24 @@ def test_a_movie_is_read_at_another_rate_by_the_times_of_its_frames(footage):
     assert levels(Fraction(12)) == [0, 20, 40, 60, 80, 100]
     assert levels(Fraction(48))[:4] == [0, 0, 10, 10]
     assert levels(Fraction(12), first=2, num_frames=3) == [40, 60, 80]
-    footage.stills("s.%04d.png", range(1001, 1005))
-    assert len(read_clip(footage.root / "s.####.png", data, Fraction(12))) == 4
+    footage.stills("s/s.%04d.png", range(1001, 1005))
+    for stills in ("s", "s/s.####.png"):
+        assert len(read_clip(footage.root / stills, data, Fraction(12))) == 4
     with pytest.raises(RequestError, match=r"has no frame 12 "):
         levels(None, first=12)
+
+
+@pytest.mark.parametrize("rate", [Fraction(12), Fraction(24), Fraction(30), Fraction(25)])
+def test_a_clip_has_the_frames_that_training_takes_from_the_same_movie(footage, in_this_process, rate):
+    movie = footage.movie("a.mkv", 25, rate=Fraction(24000, 1001))
+    footage.movie("b.mkv", [9 * index for index in range(25)], times=np.cumsum([0, *[1, 2, 3] * 8]).tolist())
+    data = DataConfig(height=8, width=8, num_frames=2, rate=rate)
+    prepared = prepare_footage(select_shots(scan_footage(footage.root, data), data), data)
+    assert len(prepared.frames) == 2
+    for name, trained in zip(("a.mkv", "b.mkv"), prepared.frames, strict=True):
+        clip = read_clip(footage.root / name, data, rate)
+        assert np.array_equal(clip, trained)
+        assert np.array_equal(read_clip(movie.with_name(name), data, rate, first=3, num_frames=4), trained[3:7])
 
 
 @pytest.mark.parametrize(("fit", "corner"), [("crop", 200), ("letterbox", 0)])

@@ -54,7 +54,7 @@ def movies(footage):
 def running(part):
     """Whether the process that writes a half-made file still runs."""
     try:
-        os.kill(int(part.name.split(".")[-3]), 0)
+        os.kill(int(part.name.split(".")[-3].rpartition("-")[2]), 0)
     except ProcessLookupError:
         return False
     return True

@@ -21,10 +21,13 @@ from vidgan.errors import FootageError, MediaError, RequestError
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.review_copies import copy_size
+from vidgan.media.xmp import HOLDS_SOME
 from vidgan.review.choices import Change, Choices, ChoicesFile, Chosen, parse_change, read_choices
+from vidgan.review.export import export
 from vidgan.review.gallery import open_gallery
 from vidgan.review.gallery_page import write_gallery_page
 from vidgan.review.picks import picks_of, write_picks
+from vidgan.review.trace import record_of
 
 NTSC = Fraction(24000, 1001)
 
@@ -35,7 +38,13 @@ def make_take(folder, name, *, seed=None, class_name=None, num_frames=6, rate=NT
     frames = (np.full((height, width, 3), level + 10 * index, np.uint8) for index in range(num_frames))
     write_movie(folder / name, frames, rate=rate, crf=0 if name.endswith(".mp4") else None)
     if seed is not None:
-        made = {"seed": seed, "class": class_name, "weights": "run.safetensors", "weights_sha256": "ab" * 32}
+        made = {
+            "vidgan_version": "0.1.0",
+            "seed": seed,
+            "class": class_name,
+            "weights": "run.safetensors",
+            "weights_sha256": "ab" * 32,
+        }
         (folder / name).with_suffix(".json").write_text(json.dumps(made))
     return folder / name
 
@@ -89,6 +98,20 @@ def test_movies_without_sidecars_and_in_folders_below_are_takes_too_and_nothing_
     notes = "\n".join(gallery.notes)
     for words in ("b.json: is not a take's sidecar", "c.mp4: is not a movie", "DNG files are not read", "1 stills are"):
         assert words in notes
+
+
+def test_an_exported_take_is_known_by_what_it_holds_or_by_its_sidecar(takes):
+    make_take(takes / "out", "b.mp4", seed="seven")
+    export(takes / "walk_seed0002.mp4", takes / "out" / "a.mov")
+    (takes / "out" / "a.mov.json").unlink()
+    gallery = open_gallery(takes / "out")
+    assert [(take.key, take.made.seed, take.made.class_name) for take in gallery.takes] == [
+        ("b.mp4", None, None),
+        ("a.mov", 2, "walk"),
+    ]
+    assert any(
+        "b.mp4: what it says of its take is ignored (Input should be a valid integer" in note for note in gallery.notes
+    )
 
 
 def test_a_movie_that_browsers_cannot_play_is_shown_by_a_copy_of_all_its_frames_made_once(tmp_path):
@@ -331,8 +354,12 @@ def test_a_stringout_plays_the_chosen_frames_of_each_pick_in_turn_and_is_no_take
     middle = (header.height - 30) // 2
     levels = [int(frame.rgb()[middle, header.width // 2, 0]) for frame in read_movie(takes / "picks.mp4")]
     assert levels == pytest.approx([50, 60, 70, 110, 120, 130], abs=2)  # takes without a class come first
-    assert json.loads((takes / "picks.json").read_text())["picks"][1]["first_frame"] == 2
+    assert json.loads((takes / "picks.json").read_text())["delivery"]["picks"][1]["first_frame"] == 2
     assert "picks.mp4" not in [take.key for take in open_gallery(takes).takes]
+    (takes / "picks.json").unlink()
+    assert "picks.mp4" not in [take.key for take in open_gallery(takes).takes]
+    assert [made["seed"] for made in record_of([takes / "picks.mp4"]).made_by] == [2]  # the other is of unknown origin
+    assert record_of([takes / "picks.mp4"]).digital_source_type == HOLDS_SOME
 
 
 @given(st.none() | st.integers(0, 9), st.none() | st.integers(0, 9))

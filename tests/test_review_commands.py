@@ -14,10 +14,12 @@ from vidgan.media.sequences import write_frame_sequence
 
 @pytest.fixture(scope="module")
 def made(tmp_path_factory):
-    """A folder with a.mp4, 24 frames/s, b.mp4, 25 frames/s, 6 frames each, and a sequence."""
+    """A folder with a.mp4, 24 frames/s, b.mp4, 25 frames/s, 6 frames each, a sequence, a text and an empty folder."""
     made = tmp_path_factory.mktemp("made")
     for name, rate in (("a.mp4", 24), ("b.mp4", 25)):
         write_movie(made / name, np.full((6, 32, 48, 3), 99, np.uint8), rate=Fraction(rate))
+    (made / "notes.txt").write_text("hello")
+    (made / "notes").mkdir()
     write_frame_sequence(made / "frames", np.full((6, 32, 48, 3), 99, np.uint8))
     return made
 
@@ -74,7 +76,20 @@ MISTAKES = [
     ("export a.mp4 a.mp4", "is the input"),
     ("compare a.mp4 b.mp4", "the rates differ"),
     ("compare a.mp4", "1 inputs"),
+    ("export . out.mp4", ".: holds movies (a.mp4, "),
+    ("export notes.txt out.mp4", "notes.txt: is not a movie"),
     ("info nothing.mov", "no such file"),
+    ("info notes.txt", "notes.txt: is no movie, still or animation that can be read"),
+    (
+        "info frames",
+        "holds no generator.safetensors yet (expected a run folder of `vidgan train`); for pictures name a",
+    ),
+    ("review nowhere", "nowhere: no such folder"),
+    ("review notes", "notes: no footage in this folder or below it"),
+    ("review . --export picks.pdf", "picks.pdf: picks cannot be written as '.pdf' (expected .otio, .edl, .csv, .mp4)"),
+    ("generate demo --format prores", '--format "prores" is not known (did you mean "prores4444"?)'),
+    ("generate demo --format dnxhr_hq", "DNxHR HQ begins at 256x120; enlarge them with --scale 8"),
+    ("generate demo --format exr --crf 12", "--crf is for movies; EXR, half float has none"),
 ]
 
 

@@ -8,15 +8,21 @@ import numpy as np
 import pytest
 import torch
 
+from vidgan.clip import LUMA_WEIGHTS
 from vidgan.config_files import build_config
 from vidgan.errors import RequestError
 from vidgan.media import sequences
+from vidgan.media.formats import FORMATS
 from vidgan.media.movies import read_header, read_movie
 from vidgan.media.stills import read_still, write_still
+from vidgan.media.xmp import MADE_BY_NETWORK
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.nn.build import build_generator
+from vidgan.review.info import describe, in_lines
+from vidgan.review.pictures import open_pictures
 from vidgan.review.sheets import contact_sheet, strip_sheet
 from vidgan.review.takes import write_takes
+from vidgan.review.trace import record_of
 from vidgan.sampling.choose import Choice, choose_takes
 from vidgan.sampling.render import generate
 from vidgan.sampling.take import load_take
@@ -110,33 +116,114 @@ def test_the_seam_of_a_loop_stands_in_its_sidecar(tmp_path):
     assert 0.2 < sidecar["loop_seam"]["ratio"] < 5
 
 
-def test_an_interrupted_frame_sequence_is_gone_on_with_and_is_the_same(tmp_path, monkeypatch):
-    loaded = generator_in(tmp_path / "run")
-    wanted = chosen(loaded, seeds=[1, 2], settings={"num_frames": 30})
-    write_takes(loaded, wanted, tmp_path / "whole", format="png", scale=2)
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory):
+    torch.manual_seed(0)
+    return generator_in(tmp_path_factory.mktemp("run"))
+
+
+def files_of(path):
+    """The file itself, or the frames of a pattern."""
+    return sorted(path.parent.glob(path.name.replace("####", "*")))
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_file_of_every_format_says_which_take_it_holds(loaded, name, tmp_path):
+    chosen_takes = chosen(loaded, seeds=[3], settings={"num_frames": 2})
+    path, *sheets = write_takes(loaded, chosen_takes, tmp_path, format=name, scale=11)
+    made = json.loads((tmp_path / "walk_seed0003.json").read_text())
+    del made["pixels_sha256"]
+    (tmp_path / "walk_seed0003.json").unlink()
+    files = files_of(path)
+    if FORMATS[name].kind == "stills":
+        assert [file.stem for file in files] == ["walk_seed0003.1001", "walk_seed0003.1002"]
+    for file in [*files, *sheets]:
+        record = record_of([file])
+        assert record.made_by == (made,)
+        assert record.digital_source_type == MADE_BY_NETWORK
+        assert f"/{MADE_BY_NETWORK}".encode() in file.read_bytes()
+        (line,) = [line for line in in_lines(describe(file)) if line.startswith("made by vidgan")]
+        assert '"seed": 3' in line
+        assert loaded.weights_hash in line
+    assert record_of(files).delivery["format"] == name
+
+
+@pytest.mark.parametrize("format", ["h264", "hevc", "prores4444", "ffv1", "png16", "tiff16", "dpx", "exr"])
+def test_a_take_looks_the_same_in_every_format(loaded, format, tmp_path):
+    (take,) = chosen(loaded, seeds=[5], settings={"num_frames": 3})
+    path, *_ = write_takes(loaded, [take], tmp_path, format=format, scale=2, crf=0 if format == "h264" else None)
+    pictures = open_pictures(path)
+    if path.suffix in (".mp4", ".mov", ".mkv"):
+        assert pictures.rate == Fraction(24000, 1001)
+    found = np.stack([*pictures]).astype(int)
+    expected = generate(loaded, [take.take])[0].repeat(2, 1).repeat(2, 2)
+    if FORMATS[format].kind == "movie" and format != "ffv1":  # they store half the colours, but all of the luma
+        luma = [(each @ LUMA_WEIGHTS).ravel() for each in (found, expected)]
+        assert np.corrcoef(*luma)[0, 1] > 0.98
+    else:
+        assert np.abs(found - expected).max() <= (1 if format == "exr" else 0)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.keeps_levels])
+def test_formats_that_are_said_to_keep_levels_keep_all_of_them(name, tmp_path):
+    levels = np.arange(256, dtype=np.uint8).reshape(16, 16, 1).repeat(3, 2)
+    path = tmp_path / f"a{FORMATS[name].suffixes[0]}"
+    write_still(path, levels, format=name)
+    assert np.array_equal(read_still(path).rgb, levels)
+
+
+@pytest.mark.parametrize("name", [name for name, entry in FORMATS.items() if entry.kind == "stills"])
+def test_an_interrupted_frame_sequence_is_gone_on_with_and_is_the_same(loaded, name, tmp_path, monkeypatch):
+    wanted = chosen(loaded, seeds=[1, 2], settings={"num_frames": 15})
+    write_takes(loaded, wanted, tmp_path / "whole", format=name, scale=2)
 
     def interrupt(done, total):
-        if done == 41:
+        if done == 21:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write_takes(loaded, wanted, tmp_path / "out", format="png", scale=2, progress=interrupt)
-    written = []
-    monkeypatch.setattr(sequences, "write_still", lambda path, frame: written.append(path) or write_still(path, frame))
-    counts = []
-    write_takes(
-        loaded,
-        wanted,
-        tmp_path / "out",
-        format="png",
-        scale=2,
-        progress=lambda done, total: counts.append((done, total)),
+        write_takes(loaded, wanted, tmp_path / "out", format=name, scale=2, progress=interrupt)
+    written, counts = [], []
+    monkeypatch.setattr(
+        sequences, "write_still", lambda path, *how, **more: written.append(path) or write_still(path, *how, **more)
     )
-    assert len(written) == 1 + 19  # all of the first were there, whose last is written again, and 11 of the second
-    assert counts[-1] == (60, 60)
+    write_takes(
+        loaded, wanted, tmp_path / "out", format=name, scale=2, progress=lambda *counted: counts.append(counted)
+    )
+    assert len(written) == 1 + 9  # all of the first were there, whose last is written again, and 6 of the second
+    assert counts[-1] == (30, 30)
+    assert len(counts) == (10 if FORMATS[name].keeps_levels else 30)  # others are rendered again to be told by a hash
     for path in (tmp_path / "whole").rglob("*"):
-        if path.is_file() and "contact_sheet.mp4" not in path.name:
-            assert path.read_bytes() == (tmp_path / "out" / path.relative_to(tmp_path / "whole")).read_bytes()
+        again = tmp_path / "out" / path.relative_to(tmp_path / "whole")
+        if path.suffix in (".exr", ".dpx"):  # their headers say when they were written
+            assert read_still(path).digest == read_still(again).digest
+        elif path.is_file() and path.name != "contact_sheet.mp4":
+            assert path.read_bytes() == again.read_bytes()
+
+
+def test_frames_of_other_bits_are_frames_of_another_delivery(loaded, tmp_path):
+    wanted = chosen(loaded, seeds=[1])
+    write_takes(loaded, wanted, tmp_path, format="png")
+    write_takes(loaded, wanted, tmp_path, format="mp4")
+    write_takes(loaded, wanted, tmp_path, format="png")  # a movie of the same take does not stand in its way
+    with pytest.raises(RequestError, match="4 frames of another take are there"):
+        write_takes(loaded, wanted, tmp_path, format="png16")
+
+
+@pytest.mark.parametrize(
+    ("wishes", "words"),
+    [
+        ({"format": "prores"}, '--format "prores" is not known'),
+        ({"format": "png", "crf": 12}, "--crf is for movies; PNG, 8 bits has none"),
+        ({"format": "mov", "crf": 12}, "ProRes 422 HQ has one quality; leave out --crf"),
+        ({"crf": 60}, r"crf is 60 \(expected 0, the best, to 51, the worst\)"),
+        ({"format": "dnxhr_hq"}, r"takes are 24x16 \(width x height\) and DNxHR HQ begins at 256x120; .* --scale 11"),
+    ],
+)
+def test_what_a_format_cannot_hold_is_told_before_anything_is_written(loaded, wishes, words, tmp_path):
+    with pytest.raises(RequestError, match=words):
+        write_takes(loaded, chosen(loaded, seeds=[1]), tmp_path / "out", **wishes)
+    assert not (tmp_path / "out").exists()
 
 
 def test_frames_of_another_take_are_not_mixed_with_new_ones(tmp_path):

@@ -11,23 +11,16 @@ __version__ = "0.1.0"
 
 # Where each public name lives. They are imported when they are first used: torch alone takes a second.
 _HOMES = {
-    "Take": "vidgan.sampling.take",
     "VidganError": "vidgan.errors",
-    "clip_to_frames": "vidgan.clip",
     "export": "vidgan.review.export",
     "export_model": "vidgan.sampling.portable",
     "find_directions": "vidgan.sampling.directions",
-    "frames_to_clip": "vidgan.clip",
     "generate": "vidgan.sampling.render",
     "invert": "vidgan.sampling.invert",
-    "load_config": "vidgan.config_files",
     "load_generator": "vidgan.weights",
     "load_take": "vidgan.sampling.take",
-    "make_footage": "vidgan.footage.procedural",
     "render": "vidgan.sampling.render",
-    "scan_footage": "vidgan.footage.scan",
     "seed_take": "vidgan.sampling.take",
-    "train": "vidgan.training.loop",
 }
 
 __all__ = [*_HOMES, "__version__"]

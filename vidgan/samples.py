@@ -7,11 +7,13 @@ from pathlib import Path
 import torch
 from torch import nn
 
+from vidgan import __version__
 from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.review.takes import write_sheets
+from vidgan.review.trace import Record
 from vidgan.sampling.names import class_name, name_of
 from vidgan.sampling.render import generate
 from vidgan.sampling.take import seed_take
@@ -53,6 +55,7 @@ def draw_samples(
         names=[name_of(take) for take in takes],
         classes=[class_name(take) for take in takes],
         rate=provenance.rate,
+        made_by=Record((_made_while_training(provenance),)),
     )
     write_sheets(
         stem.with_name(f"{stem.name}_real"),
@@ -60,6 +63,7 @@ def draw_samples(
         names=[real_classes[index] or "real" for index in order],
         classes=[real_classes[index] for index in order],
         rate=provenance.rate,
+        made_by=Record(),
     )
     generated = torch.stack([frames_to_clip(take) for take in rendered])
     return sheet, {
@@ -67,4 +71,14 @@ def draw_samples(
         "motion_real": motion_energy(real).mean().item(),
         "variety_generated": variety(generated).item(),
         "variety_real": variety(real).item(),
+    }
+
+
+def _made_while_training(provenance: Provenance) -> dict[str, object]:
+    """What is known of a generator that is in no file yet."""
+    return {
+        "vidgan_version": __version__,
+        "footage_manifest_sha256": provenance.manifest_hash,
+        "trained_kclips": provenance.num_clips / 1000,
+        "config": provenance.config.model_dump(mode="json"),
     }

@@ -13,6 +13,8 @@ from vidgan.commands.terminal import console, fitted
 # From here on a take's memory is given back while it is rendered: slower, and the same for any length.
 LONG_FRAMES = 2048
 
+BEGINS_AGAIN = "begins again; one with frame sequences goes on (--format png, exr ...)"
+
 
 def generate(
     weights: Annotated[str, typer.Argument(help='A run folder, a weights file, or "demo"')],
@@ -37,14 +39,23 @@ def generate(
     first_frame: Annotated[Path | None, typer.Option(help="Begin takes with this picture, or one near it")] = None,
     fit: Annotated[str, typer.Option(help="How a first frame of another shape is fitted: crop or letterbox")] = "crop",
     precision: Annotated[str | None, typer.Option(help="float32, or bfloat16 for drafts")] = None,
-    format: Annotated[str, typer.Option(help="mp4, mkv (lossless) or png (frame sequences, which go on)")] = "mp4",
+    format: Annotated[
+        str,
+        typer.Option(
+            help="A name as for `export`, or a suffix: mp4 hevc av1 mov (ProRes) dnxhr_hq mkv (lossless) gif webp; "
+            "png png16 tiff16 exr dpx jpeg are frame sequences, which go on after an interruption"
+        ),
+    ] = "mp4",
     scale: Annotated[int, typer.Option(min=1, help="Enlarge by a whole factor, every pixel a square")] = 1,
-    crf: Annotated[int, typer.Option(min=0, max=51, help="Quality of the MP4: 0 (best) to 51")] = 16,
+    crf: Annotated[
+        int | None, typer.Option(min=0, help="Quality of H.264, HEVC (to 51), AV1 (to 63): 0 is best")
+    ] = None,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace frame sequences of other takes")] = False,
     out: Annotated[Path, typer.Option(help="Folder for the files")] = Path("takes"),
 ) -> None:
     """Render takes: a movie or frame sequence and a JSON sidecar each, and a contact sheet of all."""
     from vidgan.footage.read_clip import read_clip
+    from vidgan.media.formats import format_named
     from vidgan.processor import set_up_processor
     from vidgan.progress import show_progress
     from vidgan.review.takes import write_takes
@@ -54,6 +65,7 @@ def generate(
     from vidgan.sampling.take import load_take
     from vidgan.weights import load_generator
 
+    goes_on = format_named(format).kind == "stills"
     wanted = {"--seeds": seeds, "--content": content, "--motion": motion, "--walk": walk}
     numbers = {name: None if text is None else parse_seeds(text, name) for name, text in wanted.items()}
     loaded = load_generator(weights)
@@ -87,9 +99,15 @@ def generate(
         begun.append(go_on(found.take, loaded))
         choice = replace(choice, mix=None)
     takes = choose_takes(loaded, choice, begun)
-    set_up_processor(keep_memory=max(each.take.num_frames for each in takes) < LONG_FRAMES)
-    with show_progress(console, "rendering", "frames") as progress:
-        files = write_takes(
-            loaded, takes, out, scale=scale, crf=crf, format=format, overwrite=overwrite, progress=progress
-        )
+    longest = max(each.take.num_frames for each in takes)
+    set_up_processor(keep_memory=longest < LONG_FRAMES)
+    if longest >= LONG_FRAMES and not goes_on:
+        typer.echo(f"if it is stopped, the same command {BEGINS_AGAIN}")
+    try:
+        with show_progress(console, "rendering", "frames") as progress:
+            files = write_takes(
+                loaded, takes, out, scale=scale, crf=crf, format=format, overwrite=overwrite, progress=progress
+            )
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(f"the same command {'goes on from here' if goes_on else BEGINS_AGAIN}") from None
     typer.echo(f"{len(takes)} takes in {out}\ncontact sheet {files[-2]}, {files[-1].name}")

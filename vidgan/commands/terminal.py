@@ -24,7 +24,7 @@ console = Console()
 
 
 def mistakes_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
-    """Print a `VidganError` as one line and exit with code 2."""
+    """Print a `VidganError` as one line and exit with code 2; what a `KeyboardInterrupt` says, and exit with 130."""
 
     @wraps(command)
     def wrapped(*args: object, **kwargs: object) -> None:
@@ -33,8 +33,8 @@ def mistakes_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
         except VidganError as error:
             typer.echo(f"error: {' '.join(str(error).split())}", err=True)
             raise typer.Exit(MISTAKE) from None
-        except KeyboardInterrupt:
-            typer.echo("stopped", err=True)
+        except KeyboardInterrupt as stop:
+            typer.echo(": ".join(["stopped", *map(str, stop.args)]), err=True)
             raise typer.Exit(STOPPED) from None
 
     return wrapped

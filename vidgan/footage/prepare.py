@@ -21,7 +21,7 @@ import numpy as np
 
 from vidgan.config import DataConfig
 from vidgan.errors import FootageError, MediaError, VidganError
-from vidgan.files import writable_folder
+from vidgan.files import remove_abandoned, writable_folder
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
 from vidgan.footage.shots import Note, note_on
@@ -78,7 +78,7 @@ def prepare_footage(
     """
     root = selection.scan.root
     folder = writable_folder(cache_folder() / "frames")
-    _remove_abandoned(folder)
+    remove_abandoned(folder)
     notes, paths = list(selection.notes), {}
     for chosen in selection.shots:
         try:
@@ -93,7 +93,7 @@ def prepare_footage(
     try:
         errors = _write_missing(root, missing, paths, data, progress)
     finally:
-        _remove_abandoned(folder)  # what workers had begun that were stopped
+        remove_abandoned(folder)  # what workers had begun that were stopped
     for chosen, error in errors.items():
         notes.append(note_on(chosen.shot.source, error, root))
         for twin in [twin for twin, path in paths.items() if path == paths[chosen] and twin is not chosen]:
@@ -181,21 +181,3 @@ def _check_free_space(folder: Path, num_bytes: int) -> None:
             f"{folder}: prepared frames need {num_bytes / 1e9:.1f} GB, {free / 1e9:.1f} GB are free; "
             "make room, choose another place with $VIDGAN_CACHE, or lower data.height and data.width"
         )
-
-
-def _remove_abandoned(folder: Path) -> None:
-    """Delete half-made files of processes that no longer run."""
-    for path in folder.glob(".*.part.npy"):
-        process = path.name.split(".")[-3]
-        if process.isdigit() and not _is_running(int(process)):
-            path.unlink(missing_ok=True)
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True
-    return True

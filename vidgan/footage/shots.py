@@ -11,6 +11,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, PlainSeriali
 
 from vidgan.config import Rate
 from vidgan.errors import MediaError
+from vidgan.media.timestamps import seconds_shown
 
 Exact = Annotated[Fraction, BeforeValidator(lambda value: Fraction(str(value))), PlainSerializer(str)]
 
@@ -83,7 +84,7 @@ class Shot(BaseModel):
     def seconds(self) -> Fraction | None:
         """From the first frame to the end of the last; None if it has no rate and no timestamps."""
         if self.timestamps is not None:
-            return self.timestamps[-1] * Fraction(self.num_frames, max(self.num_frames - 1, 1))
+            return seconds_shown(self.timestamps)
         return None if self.rate is None else self.num_frames / self.rate
 
     def file(self, number: int) -> str:

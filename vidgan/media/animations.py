@@ -12,7 +12,7 @@ from PIL import Image
 
 from vidgan.errors import MediaError, RequestError
 from vidgan.files import written_beside
-from vidgan.media.formats import format_for
+from vidgan.media.formats import Format, format_for
 from vidgan.media.levels import as_levels, as_rgb
 
 # Milliseconds that the format counts in, and the most frames a second that players show.
@@ -27,26 +27,29 @@ def write_animation(
     quality: int | None = None,
     description: str = "",
     xmp: bytes | None = None,
+    icc_profile: bytes | None = None,
 ) -> int:
     """Write frames [H, W, 3] or [H, W, 1], uint8 or 0..1, as a GIF or WebP that loops; returns how many.
 
-    A GIF has 256 colours a frame. `quality` is WebP's, 0 to 100; without one it is lossless. `description` and an
-    `xmp` packet (WebP) travel in the file.
+    A GIF has 256 colours a frame. `quality` is WebP's, 0 to 100; without one it is lossless. `description`, an
+    `xmp` packet and an ICC profile (both WebP's; sRGB needs none) travel in the file.
 
     Raises `MediaError` for a rate that the format cannot show and for no frames, `RequestError` for a quality that is
     none.
     """
     path = Path(path)
     chosen = format_for(path)
-    tick, fastest = _TICKS[chosen.name]
-    if rate > fastest:
-        raise MediaError(f"{path}: a {chosen.words} shows at most {fastest} frames a second, not {rate}; export an MP4")
+    check_rate(path, chosen, rate)
     if quality is not None and (chosen.name == "gif" or not 0 <= quality <= 100):
         raise RequestError(f"quality is {quality} (expected 0 to 100, for WebP alone)")
     pictures = [Image.fromarray(as_levels(as_rgb(frame), 255)) for frame in frames]
     if not pictures:
         raise MediaError(f"{path}: there are no frames to write")
-    options = {"comment": description.encode()} if chosen.name == "gif" else {"exact": True, "xmp": xmp or b""}
+    options = (
+        {"comment": description.encode()}
+        if chosen.name == "gif"
+        else {"exact": True, "xmp": xmp or b"", "icc_profile": icc_profile or b""}
+    )
     if chosen.name == "webp":
         options |= {"lossless": True, "quality": 50} if quality is None else {"quality": quality}
     try:
@@ -56,12 +59,19 @@ def write_animation(
                 save_all=True,
                 append_images=pictures[1:],
                 loop=0,
-                duration=delays(len(pictures), rate, tick),
+                duration=delays(len(pictures), rate, _TICKS[chosen.name][0]),
                 **options,
             )
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     return len(pictures)
+
+
+def check_rate(path: Path, chosen: Format, rate: Fraction) -> None:
+    """Raise `MediaError` for more frames a second than players show."""
+    _, fastest = _TICKS[chosen.name]
+    if rate > fastest:
+        raise MediaError(f"{path}: a {chosen.words} shows at most {fastest} frames a second, not {rate}; export an MP4")
 
 
 def delays(num_frames: int, rate: Fraction, tick: int) -> list[int]:

@@ -17,6 +17,7 @@ A display and a view instead of a name bring that light to them.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from importlib.resources import files
 
 import numpy as np
 import PyOpenColorIO as ocio
@@ -53,6 +54,9 @@ _TAGS_OF_DISPLAY = {
 }
 _P3_GAMMA = 2.6
 
+# Formats that hold an ICC profile and have nothing else to say what their colours are.
+_WITH_PROFILE = ("tiff16", "jpeg", "webp")
+
 HIGHLIGHTS_NOTE = "light above 1 is not recovered: what was white in the picture is 1.0"
 
 
@@ -87,6 +91,12 @@ class ColorPlan:
         if names in (*_SAME_NUMBERS.values(), (None, None)):
             return None
         return _number(PRIMARIES, names[0]), _number(TRANSFERS, names[1])
+
+    @property
+    def icc_profile(self) -> bytes | None:
+        """For TIFF, JPEG and WebP: of P3; sRGB needs none."""
+        names = (self.tags.primaries, self.tags.transfer)
+        return next((_profile(name) for name, tags in _P3.items() if tags == names), None)
 
     def apply(self, picture: np.ndarray) -> np.ndarray:
         """[H, W, 3] of the working space, uint8 or float32 0..1 -> the same array, or float32 where numbers change."""
@@ -136,7 +146,7 @@ def plan_color(color: DeliveryColor, chosen: Format) -> ColorPlan:
             ocio.ExponentTransform([_P3_GAMMA] * 3 + [1.0], ocio.NEGATIVE_CLAMP, ocio.TRANSFORM_DIR_INVERSE)
         )
         notes = ("no tag stands for a gamma of 2.6: the transfer is left unspecified, say it to whoever receives it",)
-    return ColorPlan(name, tags, notes=notes + _no_profile(chosen), _steps=tuple(steps))
+    return ColorPlan(name, tags, notes=notes + _no_profile(chosen, tags), _steps=tuple(steps))
 
 
 def _light(name: str) -> ColorPlan:
@@ -186,10 +196,10 @@ def _through_view(color: DeliveryColor, chosen: Format) -> ColorPlan:
         view_transform(config, None, own, inverse=True),
         view_transform(config, color.view, own, display=display),
     )
-    tags = _TAGS_OF_DISPLAY.get(display, (None, None))
-    notes = () if tags[1] else (f"no tags are known for {display}: what is not known is left unspecified",)
+    tags = ColorTags(*_TAGS_OF_DISPLAY.get(display, (None, None)), "bt709", "tv")
+    notes = () if tags.transfer else (f"no tags are known for {display}: what is not known is left unspecified",)
     words = f"{display}, view {steps[1].getView()}"
-    return ColorPlan(words, ColorTags(*tags, "bt709", "tv"), notes=notes + _no_profile(chosen), _steps=steps)
+    return ColorPlan(words, tags, notes=notes + _no_profile(chosen, tags), _steps=steps)
 
 
 def _check_light(name: str, is_light: bool, chosen: Format) -> None:
@@ -199,10 +209,15 @@ def _check_light(name: str, is_light: bool, chosen: Format) -> None:
         raise RequestError(f"{chosen.words} is written with {holds}, which {name} is not (expected {others}, ...)")
 
 
-def _no_profile(chosen: Format) -> tuple[str, ...]:
-    if chosen.kind == "movie" or chosen.suffixes[0] == ".png":
+def _no_profile(chosen: Format, tags: ColorTags) -> tuple[str, ...]:
+    has_profile = chosen.name in _WITH_PROFILE and (tags.primaries, tags.transfer) in _P3.values()
+    if chosen.kind == "movie" or chosen.suffixes[0] == ".png" or has_profile:
         return ()
     return (f"{chosen.words} is written without an ICC profile: say what its colours are to whoever receives it",)
+
+
+def _profile(name: str) -> bytes:
+    return (files("vidgan") / "media" / "profiles" / f"{name}.icc").read_bytes()
 
 
 def _number(table: dict[int, str], name: str | None) -> int:

@@ -28,6 +28,8 @@ class Codec:
     """The encoder's option that takes `pass=1:stats=FILE`; None where it cannot be given a size in bits."""
     few_frames: tuple[str, str] | None = None
     """An option, and what to add to it, for movies of one or two frames."""
+    narrow: tuple[int, str, str] | None = None
+    """A width, an option, and what to add to it for pictures no wider."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,8 @@ class Format:
     codec: Codec | None = None
     scene_linear: bool = False
     """Whether its numbers are proportional to light."""
+    keeps_levels: bool = False
+    """Whether stills of 8 bits come back as they were, level by level."""
 
     @property
     def is_quicktime(self) -> bool:
@@ -81,6 +85,8 @@ FORMATS = {
                 two_pass_key="x265-params",
                 # With B-frames every second movie of one or two frames fails at its end (FFmpeg 8.1).
                 few_frames=("x265-params", "bframes=0"),
+                # At these widths its look-ahead writes past the end of its memory (x265 4.2), which may crash.
+                narrow=(48, "x265-params", "no-cutree=1"),
             ),
         ),
         Format(
@@ -125,12 +131,12 @@ FORMATS = {
         Format("ffv1", "FFV1, lossless RGB", "movie", (".mkv",), 8, Codec("ffv1", "bgr0")),
         Format("gif", "GIF", "animation", (".gif",), 8),
         Format("webp", "animated WebP", "animation", (".webp",), 8),
-        Format("png", "PNG, 8 bits", "stills", (".png",), 8),
-        Format("png16", "PNG, 16 bits", "stills", (".png",), 16),
+        Format("png", "PNG, 8 bits", "stills", (".png",), 8, keeps_levels=True),
+        Format("png16", "PNG, 16 bits", "stills", (".png",), 16, keeps_levels=True),
         Format("jpeg", "JPEG", "stills", (".jpg", ".jpeg"), 8),
-        Format("tiff16", "TIFF, 16 bits", "stills", (".tif", ".tiff"), 16),
+        Format("tiff16", "TIFF, 16 bits", "stills", (".tif", ".tiff"), 16, keeps_levels=True),
         Format("exr", "EXR, half float", "stills", (".exr",), 16, scene_linear=True),
-        Format("dpx", "DPX, 10 bits", "stills", (".dpx",), 10),
+        Format("dpx", "DPX, 10 bits", "stills", (".dpx",), 10, keeps_levels=True),
     )
 }
 
@@ -167,17 +173,43 @@ def format_for(path: Path, name: str | None = None) -> Format:
     )
 
 
-def check_size(path: Path, chosen: Format, width: int, height: int) -> None:
-    """Raise `MediaError` in words if the format cannot hold pictures of this size."""
+def format_named(name: str) -> Format:
+    """The format of this name, or the first that is written with it as a suffix: "mp4" is H.264, "mov" ProRes 422 HQ.
+
+    Raises `RequestError` for a name that is neither.
+    """
+    if name not in FORMATS:
+        for entry in FORMATS.values():
+            if f".{name}" in entry.suffixes:
+                return entry
+        suffixes = [
+            suffix.removeprefix(".") for kind in ("movie", "animation", "stills") for suffix in suffixes_of(kind)
+        ]
+        raise RequestError(f'--format "{name}" is not known{did_you_mean(name, [*FORMATS, *suffixes])}')
+    return FORMATS[name]
+
+
+def trouble_with_size(chosen: Format, width: int, height: int) -> str | None:
+    """Why the format cannot hold pictures of this size, in words; None if it can."""
     codec = chosen.codec
     if codec is None:
-        return
-    size = f"{path}: a frame is {width}x{height} (width x height)"
+        return None
     even_width, even_height = codec.even
     if (even_width and width % 2) or (even_height and height % 2):
-        sizes = "even sizes" if even_height else "an even width"
-        cropped = f"{width - width % 2}x{height - height % 2 if even_height else height}"
-        raise MediaError(f"{size}; {chosen.words} needs {sizes}: crop to {cropped}, or write .mkv or .png")
+        return f"{chosen.words} needs {'even sizes' if even_height else 'an even width'}"
     if width < codec.smallest[0] or height < codec.smallest[1]:
-        smallest = "x".join(map(str, codec.smallest))
-        raise MediaError(f"{size}; {chosen.words} begins at {smallest}: enlarge it (--frame 720p), or write .mkv")
+        return f"{chosen.words} begins at {codec.smallest[0]}x{codec.smallest[1]}"
+    return None
+
+
+def check_size(path: Path, chosen: Format, width: int, height: int) -> None:
+    """Raise `MediaError` in words if the format cannot hold pictures of this size."""
+    trouble = trouble_with_size(chosen, width, height)
+    if trouble is None:
+        return
+    cropped = tuple(
+        size - size % 2 if even else size for size, even in zip((width, height), chosen.codec.even, strict=True)
+    )
+    can_be_cropped = trouble_with_size(chosen, *cropped) is None
+    mend = f"crop to {cropped[0]}x{cropped[1]}" if can_be_cropped else "enlarge it (--frame 720p)"
+    raise MediaError(f"{path}: a frame is {width}x{height} (width x height); {trouble}: {mend}, or write .mkv or .png")

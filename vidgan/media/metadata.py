@@ -41,7 +41,8 @@ def _of_movie(path: Path) -> dict[str, str]:
                     if key in stream.metadata:
                         texts.setdefault(key.lower(), stream.metadata[key])
     except (av.FFmpegError, UnicodeDecodeError, OSError) as error:
-        raise MediaError(f"{path}: cannot be read ({getattr(error, 'strerror', None) or 'damaged'})") from None
+        reason = getattr(error, "strerror", None) or "damaged"
+        raise MediaError(f"{path}: is no movie, still or animation that can be read ({reason})") from None
     if "comment" in texts:
         texts[DESCRIPTION] = texts.pop("comment")
     return texts

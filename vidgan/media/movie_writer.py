@@ -9,6 +9,7 @@ The encoder sees one frame at a time, and the file appears under its name when i
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -85,7 +86,7 @@ def write_movie(
         known = ", ".join(suffixes_of("movie"))
         raise MediaError(f"{path}: a movie cannot be written as {path.suffix!r} (expected {known})")
     chosen = format_for(path, format)
-    quality = _quality(chosen, crf, bitrate)
+    quality = encoder_options(chosen, crf, bitrate)
     if rate <= 0:
         raise RequestError(f"rate is {rate} (expected frames a second above zero, such as 24 or 24000/1001)")
     if pixel_aspect != 1 and not chosen.is_quicktime:
@@ -103,7 +104,7 @@ def write_movie(
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from None
 
 
-def _quality(chosen: Format, crf: int | None, bitrate: int | None) -> dict[str, str]:
+def encoder_options(chosen: Format, crf: int | None, bitrate: int | None) -> dict[str, str]:
     """The encoder's options, those that the quality asked for means included."""
     codec = chosen.codec
     if codec.crf is None and (crf is not None or bitrate is not None):
@@ -171,8 +172,11 @@ class _Writing:
         if not head:
             raise MediaError(f"{self.path}: there are no frames to write")
         check_size(self.path, self.format, head[0].shape[1], head[0].shape[0])
-        if len(head) <= _FEW and self.format.codec.few_frames:
-            options = _with(options, *self.format.codec.few_frames)
+        codec = self.format.codec
+        if len(head) <= _FEW and codec.few_frames:
+            options = _with(options, *codec.few_frames)
+        if codec.narrow and head[0].shape[1] <= codec.narrow[0]:
+            options = _with(options, *codec.narrow[1:])
         return head[0], _same_size(self.path, chain(head, frames)), options
 
     def _container_options(self) -> dict[str, str]:
@@ -213,6 +217,7 @@ class _Writing:
         self, out: av.container.OutputContainer, encoder: FrameEncoder, first: np.ndarray, options: dict[str, str]
     ) -> av.VideoStream:
         codec = self.format.codec
+        os.environ.setdefault("SVT_LOG", "1")  # errors alone: what else SVT-AV1 prints runs into the progress bar
         stream = out.add_stream(codec.encoder, rate=self.rate, options=options)
         stream.pix_fmt = codec.pixel_format
         stream.height, stream.width = first.shape[:2]

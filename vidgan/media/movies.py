@@ -114,7 +114,9 @@ def read_header(path: str | Path) -> MovieHeader:
         except DecodingError as error:
             if is_encrypted(path):
                 raise MediaError(f"{path}: is encrypted; ask whoever made it for a copy that is not") from None
-            raise MediaError(f"{path}: decoding fails at the first frame: {error}") from None
+            raise MediaError(
+                f"{path}: decoding fails at the first frame: {error}; copy it again or leave it out"
+            ) from None
         if frame is None:
             raise MediaError(f"{path}: holds no frames")
         orientation = Orientation.of(frame)

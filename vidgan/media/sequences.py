@@ -7,7 +7,6 @@ by fileseq; one `#` is one digit, so `shot.####.png` has four and `shot.#.png` i
 from __future__ import annotations
 
 import re
-import tempfile
 from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -17,8 +16,8 @@ import numpy as np
 from fileseq import PAD_STYLE_HASH1, FileSeqException, FileSequence
 
 from vidgan.errors import MediaError, RequestError
-from vidgan.files import on_disk, writable_folder
-from vidgan.media.formats import FORMATS, format_for
+from vidgan.files import hidden_folder, on_disk, writable_folder
+from vidgan.media.formats import FORMATS, format_for, suffixes_of
 from vidgan.media.levels import as_rgb
 from vidgan.media.still_writer import StillLabels, encode_still
 from vidgan.media.stills import STILL_SUFFIXES, WRITTEN_STILL_SUFFIXES, write_still
@@ -117,6 +116,42 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
     return FrameSequence(folder, prefix, padding, suffix, tuple(sorted(numbers)))
 
 
+def find_stills(source: str | Path) -> FrameSequence | None:
+    """The frame sequence that a pattern, a folder or a still stands for, without gaps; None for a movie.
+
+    Raises `RequestError` for missing numbers and for a folder that holds no sequence or several, `MediaError` if no
+    file fits a pattern.
+    """
+    path = Path(source)
+    if is_pattern(path) and not path.exists():
+        sequence = frame_sequence_from_pattern(path)
+    elif path.is_dir():
+        sequence = _only_sequence(path)
+    elif path.suffix.lower() in STILL_SUFFIXES and path.is_file():
+        sequence = find_sequences([path])[0][0]
+    else:
+        return None
+    if missing := sequence.missing():
+        shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
+        name = sequence.folder / sequence.pattern
+        raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
+    return sequence
+
+
+def _only_sequence(folder: Path) -> FrameSequence:
+    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+    sequences, others = find_sequences(visible)
+    movies = [path.name for path in others if path.suffix.lower() in suffixes_of("movie")]
+    if movies and not any(sequence.padding for sequence in sequences):
+        raise RequestError(f"{folder}: holds movies ({', '.join(movies[:4])}) and no frame sequence; name one of them")
+    if not sequences:
+        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
+    if len(sequences) > 1:
+        names = ", ".join(sequence.pattern for sequence in sequences[:4])
+        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
+    return sequences[0]
+
+
 def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
@@ -174,8 +209,8 @@ def write_frame_sequence(
     old = _existing(pattern)
     if old and not overwrite:
         raise RequestError(f"{pattern}: {len(old)} frames of that name exist; remove them or choose another name")
-    with tempfile.TemporaryDirectory(dir=folder, prefix=f".{prefix}", suffix=".part") as hidden:
-        staged = FrameSequence(Path(hidden), prefix, padding, suffix, ())
+    with hidden_folder(folder, f"{prefix}{suffix}") as hidden:
+        staged = FrameSequence(hidden, prefix, padding, suffix, ())
         numbers = []
         for number, frame in enumerate(frames, start=first_number):
             own = labels if labels.timecode is None else replace(labels, timecode=labels.timecode.plus(len(numbers)))
@@ -196,15 +231,21 @@ def write_frame_sequence(
     return written
 
 
-def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *, num_there: int) -> FrameSequence:
-    """Write frames uint8 [H, W, 3] or [H, W, 1] after the `num_there` that are there, and return the whole sequence.
+def continue_frame_sequence(
+    pattern: Path,
+    frames: Iterable[np.ndarray],
+    *,
+    num_there: int,
+    format: str | None = None,
+    labels: StillLabels = StillLabels(),
+) -> FrameSequence:
+    """Write frames, as `write_still` takes them, after the `num_there` that are there, and return the whole sequence.
 
-    `target` as in `write_frame_sequence`. Each frame gets its name as soon as it is whole, so that one which was
+    Numbers begin with `FIRST_NUMBER`. Each frame gets its name as soon as it is whole, so that a sequence which was
     interrupted can be gone on with. Frames of that name which are none of these are removed.
 
     Raises `RequestError` if the folder cannot be written, `MediaError` if there are no frames or one cannot be written.
     """
-    pattern = sequence_pattern(target)
     folder, prefix, padding, suffix = _parse_pattern(pattern)
     writable_folder(folder)
     sequence = FrameSequence(folder, prefix, padding, suffix, ())
@@ -212,7 +253,7 @@ def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *,
     for path in set(_existing(pattern)) - {sequence.path(number) for number in numbers}:
         path.unlink()
     for number, frame in enumerate(frames, start=FIRST_NUMBER + num_there):
-        write_still(sequence.path(number), frame)
+        write_still(sequence.path(number), frame, format=format, labels=labels)
         numbers.append(number)
     if not numbers:
         raise MediaError(f"{pattern}: there are no frames to write")

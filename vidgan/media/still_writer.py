@@ -46,6 +46,8 @@ class StillLabels:
     """x, y of red, green, blue and white, for EXR."""
     cicp: tuple[int, int] | None = None
     """Primaries and transfer (ITU-T H.273), for PNG; None: sRGB, which is what a PNG without them is."""
+    icc_profile: bytes | None = None
+    """For JPEG and TIFF; None: sRGB."""
     dpx_transfer: str = "ITU-R 709-4"
     """SMPTE 268M, table 5, in OpenImageIO's words."""
     compression: str = "zip"
@@ -80,6 +82,7 @@ def _by_pillow(path: Path, levels: np.ndarray, chosen: Format, labels: StillLabe
         exif = Image.Exif()
         exif.update({0x010E: labels.description, 0x0131: labels.software} if labels.description else {})
         options = {"quality": JPEG_QUALITY, "subsampling": 0, "exif": exif, "xmp": labels.xmp or b""}
+        options["icc_profile"] = labels.icc_profile
     Image.fromarray(levels).save(path, format="JPEG" if chosen.name == "jpeg" else "PNG", **options)
 
 
@@ -94,6 +97,7 @@ def _tiff(path: Path, levels: np.ndarray, labels: StillLabels) -> None:
         description=labels.description or None,
         software=labels.software or None,
         extratags=extra,
+        iccprofile=labels.icc_profile,
         metadata=None,
     )
 

@@ -63,6 +63,11 @@ def _choose_rate(slowest: Fraction, fastest: Fraction, *, measured: Fraction, he
     return min(fitting, key=lambda rate: abs(rate - measured), default=measured.limit_denominator(100_000))
 
 
+def seconds_shown(times: Sequence[Fraction]) -> Fraction:
+    """From the first frame, at 0, to the end of the last, which is shown for as long as the others on average."""
+    return times[-1] * Fraction(len(times), max(len(times) - 1, 1))
+
+
 def split_at_gaps(seconds: Sequence[Fraction | None], rate: Fraction | None) -> list[range]:
     """Frame indices of each run without a gap, as half-open ranges that cover all frames in order.
 

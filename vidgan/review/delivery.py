@@ -16,6 +16,7 @@ from vidgan.errors import RequestError
 from vidgan.media.delivery_color import ColorPlan, DeliveryColor
 from vidgan.media.formats import Format
 from vidgan.media.levels import as_rgb
+from vidgan.media.sequences import is_pattern, sequence_pattern
 from vidgan.media.timecode import Timecode
 from vidgan.review.burn_in import BurnIns
 from vidgan.review.fit import DeliveryFrame
@@ -108,6 +109,18 @@ class Job:
     def shot(self) -> str:
         """Name of the shot."""
         return self.wanted.shot or shot_name(self.output)
+
+    @property
+    def is_one_still(self) -> bool:
+        """Whether the output is one picture under its own name."""
+        return self.format.kind == "stills" and bool(self.output.suffix) and not is_pattern(self.output)
+
+    @property
+    def target(self) -> Path:
+        """The output, as a pattern if it is a frame sequence."""
+        if self.format.kind != "stills" or self.is_one_still:
+            return self.output
+        return sequence_pattern(self.output, self.format.suffixes[0])
 
     @property
     def pixel_aspect(self) -> Fraction:

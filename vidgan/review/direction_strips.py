@@ -8,15 +8,17 @@ from pathlib import Path
 import numpy as np
 from rich.table import Table
 
+from vidgan import __version__
 from vidgan.errors import RequestError
 from vidgan.files import writable_folder
-from vidgan.media.stills import write_still
 from vidgan.review.sheets import contact_sheet
+from vidgan.review.trace import Record
+from vidgan.review.writing import write_pictures
 from vidgan.sampling.capabilities import is_steerable
 from vidgan.sampling.directions import Direction, find_directions
 from vidgan.sampling.names import name_of
 from vidgan.sampling.render import generate
-from vidgan.sampling.take import Take
+from vidgan.sampling.take import Take, take_as_json
 from vidgan.weights import LoadedGenerator
 
 STEPS = (-3, -2, -1, 0, 1, 2, 3)
@@ -44,11 +46,12 @@ def write_direction_strips(
     takes = [take.model_copy(update={"num_frames": 1, "loop": None}) for take in takes]
     columns = [f"{step:+d}" if step else "0" for step in STEPS]
     first_rows = []
+    made_by = Record(tuple({"vidgan_version": __version__, **take_as_json(take, loaded)} for take in takes))
     for direction in found:
         pictures = _pictures(loaded, takes, direction)
         rows = [name_of(take) for take in takes]
         sheet = contact_sheet(pictures, columns=len(STEPS), row_labels=rows, column_labels=columns)
-        write_still(folder / f"direction_{direction.number:02d}.png", sheet[0])
+        write_pictures(folder / f"direction_{direction.number:02d}.png", sheet, made_by=made_by)
         first_rows += pictures[: len(STEPS)]
         table.add_row(
             str(direction.number), direction.kind, f"{direction.share:.1%}", f"{_levels_a_step(pictures):.1f}"
@@ -57,7 +60,8 @@ def write_direction_strips(
             progress(direction.number, len(found))
     rows = [f"direction {direction.number}" for direction in found]
     path = folder / "directions.png"
-    write_still(path, contact_sheet(first_rows, columns=len(STEPS), row_labels=rows, column_labels=columns)[0])
+    sheet = contact_sheet(first_rows, columns=len(STEPS), row_labels=rows, column_labels=columns)
+    write_pictures(path, sheet, made_by=made_by)
     return table, path
 
 

@@ -1,4 +1,4 @@
-"""What a review shows: the movies below a folder, each with what its sidecar says of how it was made.
+"""What a review shows: the movies below a folder, each with what it or its sidecar says of how it was made.
 
 A movie that browsers cannot play, or are slow to find frames in, is shown by a review copy, made once and kept in
 `.review` beside the takes. Whatever could be footage and is not shown is listed with the reason.
@@ -7,7 +7,6 @@ A movie that browsers cannot play, or are slow to find frames in, is shown by a 
 from __future__ import annotations
 
 import glob
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -24,6 +23,7 @@ from vidgan.media.movies import MovieHeader, read_header, read_movie
 from vidgan.media.review_copies import copy_size, needs_copy, write_review_copy
 from vidgan.media.thumbnails import jpeg_thumbnail
 from vidgan.media.timestamps import STANDARD_RATES, rate_from_timestamps
+from vidgan.review.trace import Record, record_of
 
 # Beside the takes: the folder with what the page needs and no one looks for.
 HIDDEN_FOLDER = ".review"
@@ -31,13 +31,15 @@ HIDDEN_FOLDER = ".review"
 # Sheets of all takes stand beside them and are none.
 _SHEETS = {"contact_sheet"}
 
+# How the record of a stringout calls it: picks in a row are no take.
+STRINGOUT = "stringout"
 
-class Sidecar(BaseModel):
-    """The part of a take's JSON sidecar that a review shows. Every field may be missing."""
+
+class MadeBy(BaseModel):
+    """The part of a take's description that a review shows. Every field may be missing."""
 
     model_config = ConfigDict(extra="ignore", populate_by_name=True)
 
-    kind: str | None = None
     seed: int | None = None
     class_name: str | None = Field(None, alias="class")
     weights: str | None = None
@@ -63,7 +65,7 @@ class ReviewedMovie:
     """(height, width) that it is shown at, in square pixels."""
     poster: bytes
     """The first frame, a JPEG."""
-    made: Sidecar
+    made: MadeBy
 
     @property
     def name(self) -> str:
@@ -123,9 +125,10 @@ def _movies_below(folder: Path) -> tuple[list[Path], list[str]]:
 
 def _looked_at(path: Path, root: Path, copies: Path, notes: list[str]) -> ReviewedMovie | None:
     """None if it cannot be shown, which is noted, and for a stringout, which is no take."""
-    made = _read_sidecar(path.with_suffix(".json"), notes)
-    if made.kind == "stringout":
+    record = record_of([path])
+    if record.delivery and record.delivery.get("format") == STRINGOUT:
         return None
+    made = _made_by(record, path, notes)
     try:
         header = read_header(path)
         num_frames, rate = _counted(path, header)
@@ -201,15 +204,22 @@ def _as_counted(movie: ReviewedMovie) -> ReviewedMovie:
     return movie if movie.shown == movie.path else replace(movie, num_frames=read_header(movie.shown).num_frames)
 
 
-def _read_sidecar(path: Path, notes: list[str]) -> Sidecar:
+def _made_by(record: Record, path: Path, notes: list[str]) -> MadeBy:
+    """Of the one take in a movie, by its record, or by a sidecar of any making."""
+    if len(record.made_by) > 1:
+        return MadeBy()
+    source = path if record.made_by else path.with_suffix(".json")
     try:
-        return Sidecar.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        if record.made_by:
+            return MadeBy.model_validate(record.made_by[0])
+        return MadeBy.model_validate_json(source.read_bytes())
     except FileNotFoundError:
-        return Sidecar()
-    except (OSError, ValueError) as error:
-        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error
-        notes.append(f"{path}: is not a take's sidecar and is ignored ({reason})")
-        return Sidecar()
+        return MadeBy()
+    except (OSError, ValidationError) as error:
+        reason = error.errors()[0]["msg"] if isinstance(error, ValidationError) else error.strerror
+        says = "what it says of its take" if record.made_by else "is not a take's sidecar and"
+        notes.append(f"{source}: {says} is ignored ({reason})")
+        return MadeBy()
 
 
 def movies_of(gallery: Gallery) -> Iterable[ReviewedMovie]:

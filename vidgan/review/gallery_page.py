@@ -86,7 +86,7 @@ def _described(movie: ReviewedMovie, address: Callable[[ReviewedMovie], str]) ->
         "height": movie.height,
         "width": movie.width,
         "shape": movie.shape,
-        **movie.made.model_dump(by_alias=True, exclude={"kind"}),
+        **movie.made.model_dump(by_alias=True),
     }
 
 

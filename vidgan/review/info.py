@@ -33,7 +33,11 @@ def describe(path: str | Path) -> dict[str, object]:
     if not path.is_file() and not path.suffix:
         from vidgan.weights import find_weights  # brings torch, which takes seconds
 
-        path = find_weights(given)
+        try:
+            path = find_weights(given)
+        except WeightsError as error:
+            files = "; for pictures name a file in it, or a pattern such as name.####.png" if path.is_dir() else ""
+            raise WeightsError(f"{error}{files}") from None
     if not path.is_file():
         raise RequestError(f"{path}: no such file (expected a movie, a still, an animation or weights)")
     if path.suffix == WEIGHTS_SUFFIX:

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
+from vidgan import __version__
 from vidgan.files import writable_folder, write_text
 from vidgan.review.takes import write_sheets
+from vidgan.review.trace import Record, combined, record_of
 from vidgan.sampling.invert import Inversion
 from vidgan.sampling.take import take_as_json
 from vidgan.weights import LoadedGenerator
@@ -36,5 +38,6 @@ def write_inversion(
         names=["source", "found"],
         classes=["source", "found"],
         rate=loaded.provenance.rate,
+        made_by=combined([record_of([Path(source)]), Record(({"vidgan_version": __version__, **contents},))]),
     )
     return [path, *sheets]

@@ -15,8 +15,8 @@ import numpy as np
 
 from vidgan.errors import RequestError
 from vidgan.media.movies import read_header, read_movie
-from vidgan.media.sequences import FrameSequence, find_sequences, frame_sequence_from_pattern, is_pattern
-from vidgan.media.stills import STILL_SUFFIXES, read_still
+from vidgan.media.sequences import FrameSequence, find_stills
+from vidgan.media.stills import read_still
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
 
@@ -55,34 +55,13 @@ def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictur
         raise RequestError(f"frames have shape {list(input.shape)} (expected [T, H, W, C])")
     if not isinstance(input, str | Path):
         return Pictures("frames", lambda: iter(input), len(input), no_rate_because="frames in memory have no rate")
-    path = Path(input)
-    if is_pattern(path) and not path.exists():
-        return _of_sequence(frame_sequence_from_pattern(path), deep)
-    if path.is_dir():
-        return _of_sequence(_only_sequence(path), deep)
-    if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
-        return _of_sequence(find_sequences([path])[0][0], deep)
-    return _of_movie(path, deep)
-
-
-def _only_sequence(folder: Path) -> FrameSequence:
-    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    sequences, _ = find_sequences(visible)
-    if not sequences:
-        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
-    if len(sequences) > 1:
-        names = ", ".join(sequence.pattern for sequence in sequences[:4])
-        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
-    return sequences[0]
+    stills = find_stills(input)
+    return _of_movie(Path(input), deep) if stills is None else _of_sequence(stills, deep)
 
 
 def _of_sequence(sequence: FrameSequence, deep: bool) -> Pictures:
-    name = str(sequence.folder / sequence.pattern)
-    if missing := sequence.missing():
-        shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
-        raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")
     return Pictures(
-        name,
+        str(sequence.folder / sequence.pattern),
         lambda: (read_still(path, deep=deep).rgb for path in sequence.paths()),
         len(sequence.numbers),
         no_rate_because="a frame sequence has no rate",

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from math import ceil
 from pathlib import Path
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from vidgan import __version__
 from vidgan.files import write_text
-from vidgan.media.movie_writer import write_movie
+from vidgan.media.movie_writer import MovieLabels, write_movie
 from vidgan.media.movies import read_movie
 from vidgan.review.fit import centered, next_even, resized
+from vidgan.review.gallery import STRINGOUT
 from vidgan.review.lettering import font
 from vidgan.review.picks import Pick, facts, one_rate
+from vidgan.review.trace import combined, record_of
 
 # A name of some length can be read on a picture that is as wide as this.
 ROOM_FOR_NAMES = 320
@@ -29,7 +31,9 @@ def write_stringout(path: Path, picks: Sequence[Pick], *, progress: Callable[[in
     Raises `RequestError` unless all picks have one rate.
     """
     rate = one_rate(picks, "a stringout")
-    made = {"kind": "stringout", "vidgan_version": __version__, "rate": str(rate), "picks": [*map(facts, picks)]}
+    made_by = combined(record_of([pick.take.path]) for pick in picks)
+    delivery = {"format": STRINGOUT, "rate": str(rate), "picks": [*map(facts, picks)]}
+    record = replace(made_by, delivery=delivery)
     total = sum(pick.num_frames for pick in picks)
 
     def counted() -> Iterator[np.ndarray]:
@@ -38,8 +42,8 @@ def write_stringout(path: Path, picks: Sequence[Pick], *, progress: Callable[[in
             if progress:
                 progress(done, total)
 
-    write_movie(path, counted(), rate=rate, metadata={"comment": json.dumps(made)})
-    write_text(path.with_suffix(".json"), json.dumps(made, indent=2) + "\n")
+    write_movie(path, counted(), rate=rate, labels=MovieLabels(metadata=record.as_metadata(), xmp=record.as_xmp()))
+    write_text(path.with_suffix(".json"), json.dumps(record.as_dict(), indent=2) + "\n")
 
 
 def _frames(picks: Sequence[Pick]) -> Iterator[np.ndarray]:

@@ -12,10 +12,13 @@ import numpy as np
 from vidgan.config import DataConfig
 from vidgan.errors import RequestError
 from vidgan.files import writable_folder
-from vidgan.media.movie_writer import write_movie
-from vidgan.media.stills import write_still
+from vidgan.media.animations import check_rate
+from vidgan.media.formats import Format, format_named, trouble_with_size
+from vidgan.review.delivery import Delivery
 from vidgan.review.sheets import contact_sheet, grid_columns, strip_sheet
 from vidgan.review.take_files import STILL_RATE, TakeFiles
+from vidgan.review.trace import Record
+from vidgan.review.writing import check_settings, write_pictures
 from vidgan.sampling.choose import NamedTake
 from vidgan.sampling.names import class_name
 from vidgan.sampling.render import render_takes
@@ -25,8 +28,6 @@ from vidgan.weights import LoadedGenerator
 MAX_SHEET_TAKES = 64
 MAX_SHEET_FRAMES = 240
 
-FORMATS = ("mp4", "mkv", "png")
-
 
 def write_takes(
     loaded: LoadedGenerator,
@@ -34,30 +35,32 @@ def write_takes(
     folder: str | Path,
     *,
     scale: int = 1,
-    crf: int = 16,
+    crf: int | None = None,
     format: str = "mp4",
     overwrite: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
     """Render takes into `folder` and return the files made, the contact sheet last.
 
-    Each take is a movie at the rate the generator was trained at ("mp4" for review, "mkv" lossless) or a frame sequence
-    ("png") in a folder of its own, with a JSON sidecar that is also a take file; `scale` enlarges it by a whole factor.
-    A frame sequence that an interruption left unfinished is gone on with. `progress(done, total)` counts frames.
+    `format` is a name or suffix of `vidgan.media.formats`. Each take is a movie or animation at the rate the generator
+    was trained at, or a frame sequence in a folder of its own, in the usual colours of its format; each file says what
+    made it, and beside it lies a JSON sidecar that is also a take file. `scale` enlarges by a whole factor; `crf` is
+    the quality, as in `vidgan.review.delivery.Delivery`. A frame sequence that an interruption left unfinished is gone
+    on with. `progress(done, total)` counts frames.
 
-    Raises `RequestError` for a size that H.264 cannot hold, a folder that cannot be written, a take that this generator
-    cannot make, and for frames of another take, which only `overwrite` replaces.
+    Raises `RequestError` for a size that the format cannot hold, a folder that cannot be written, a take that this
+    generator cannot make, and for frames of another take, which only `overwrite` replaces.
     """
-    if format not in FORMATS:
-        raise RequestError(f'"{format}" is no format for takes (known: {", ".join(FORMATS)})')
-    data = loaded.provenance.config.data
-    if format == "mp4":
-        check_size(data, scale)
+    chosen = format_named(format)
+    check_settings(Delivery(crf=crf), chosen)
+    check_size(loaded.provenance.config.data, scale, chosen)
+    files = [TakeFiles(loaded, each, Path(folder), scale=scale, crf=crf, format=chosen) for each in takes]
+    if chosen.kind == "animation":
+        check_rate(files[0].path, chosen, files[0].rate)
     folder = writable_folder(folder)
-    files = [TakeFiles(loaded, each, folder, scale=scale, crf=crf, format=format) for each in takes]
     for each in files:
         each.look_what_is_there(overwrite=overwrite)
-    starts = [each.num_there for each in files]
+    starts = [each.first_frame for each in files]
     pieces = render_takes(loaded, [each.take for each in takes], first_frames=starts)
     done, total = sum(starts), sum(each.take.num_frames for each in takes)
     for_sheet: list[np.ndarray] = []
@@ -74,12 +77,15 @@ def write_takes(
         num_kept = MAX_SHEET_FRAMES if index < MAX_SHEET_TAKES else 0
         kept = files[index].write(counted(frame for _, frames in of_take for frame in frames), num_kept)
         for_sheet += [kept] if num_kept else []
-    sheets = _write_sheet_of(takes[: len(for_sheet)], for_sheet, folder / "contact_sheet", loaded.provenance.rate)
+    made_by = Record(tuple(each.description for each in files[: len(for_sheet)]))
+    sheets = _write_sheet_of(
+        takes[: len(for_sheet)], for_sheet, folder / "contact_sheet", loaded.provenance.rate, made_by
+    )
     return [*(each.path for each in files), *sheets]
 
 
 def _write_sheet_of(
-    takes: Sequence[NamedTake], frames: Sequence[np.ndarray], stem: Path, rate: Fraction | None
+    takes: Sequence[NamedTake], frames: Sequence[np.ndarray], stem: Path, rate: Fraction | None, made_by: Record
 ) -> list[Path]:
     """A sheet with rows and columns if the takes say theirs, else one with a row a class."""
     shortest = min(len(each) for each in frames)
@@ -87,44 +93,64 @@ def _write_sheet_of(
     columns = list(dict.fromkeys(take.column for take in takes))
     rows = list(dict.fromkeys(take.row for take in takes))
     if all(columns) and len(columns) * len(rows) == len(takes):
-        return write_grid(stem, frames, rows=rows, columns=columns, rate=rate)
-    names = [take.name for take in takes]
-    return write_sheets(stem, frames, names=names, classes=[class_name(take.take) for take in takes], rate=rate)
+        return _write_grid(stem, frames, rows=rows, columns=columns, rate=rate, made_by=made_by)
+    names, classes = [take.name for take in takes], [class_name(take.take) for take in takes]
+    return write_sheets(stem, frames, names=names, classes=classes, rate=rate, made_by=made_by)
 
 
-def write_grid(
-    stem: Path, frames: Sequence[np.ndarray], *, rows: Sequence[str], columns: Sequence[str], rate: Fraction | None
+def _write_grid(
+    stem: Path,
+    frames: Sequence[np.ndarray],
+    *,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    rate: Fraction | None,
+    made_by: Record,
 ) -> list[Path]:
     """Write clips uint8 [T, H, W, C], row by row, playing on one sheet, `stem`.mp4, and its middle as `stem`.png."""
     sheet = contact_sheet(frames, columns=len(columns), row_labels=rows, column_labels=columns)
-    movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
-    write_movie(movie, iter(sheet), rate=rate or STILL_RATE)
-    write_still(still, sheet[len(sheet) // 2])
-    return [movie, still]
+    return _write_both(stem, sheet, sheet[len(sheet) // 2], rate, made_by)
 
 
 def write_sheets(
-    stem: Path, frames: Sequence[np.ndarray], *, names: Sequence[str], classes: Sequence[str], rate: Fraction | None
+    stem: Path,
+    frames: Sequence[np.ndarray],
+    *,
+    names: Sequence[str],
+    classes: Sequence[str],
+    rate: Fraction | None,
+    made_by: Record,
 ) -> list[Path]:
     """Write clips uint8 [T, H, W, C] playing on one sheet as `stem`.mp4, and laid out over time as `stem`.png.
 
     `names` stand left of the rows of the PNG. On the MP4 each class has a row of its own, with its name, if
-    `classes`, one a clip and "" for none, come in groups of equal size.
+    `classes`, one a clip and "" for none, come in groups of equal size. `made_by` says what made the clips.
     """
     groups = [(name, len(list(group))) for name, group in groupby(classes)]
     by_class = "" not in classes and len({count for _, count in groups}) == 1
     columns = groups[0][1] if by_class else grid_columns(len(frames))
     row_labels = [name for name, _ in groups] if by_class else []
-    movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
-    write_movie(movie, iter(contact_sheet(frames, columns=columns, row_labels=row_labels)), rate=rate or STILL_RATE)
-    write_still(still, strip_sheet(frames, row_labels=names))
-    return [movie, still]
+    playing = contact_sheet(frames, columns=columns, row_labels=row_labels)
+    return _write_both(stem, playing, strip_sheet(frames, row_labels=names), rate, made_by)
 
 
-def check_size(data: DataConfig, scale: int) -> None:
-    """Raise `RequestError` unless clips of this size, enlarged, are even both ways."""
+def _write_both(
+    stem: Path, playing: np.ndarray, still: np.ndarray, rate: Fraction | None, made_by: Record
+) -> list[Path]:
+    """uint8 [T, H, W, 3] as `stem`.mp4 and uint8 [H, W, 3] as `stem`.png."""
+    movie, picture = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
+    write_pictures(movie, playing, rate=rate or STILL_RATE, made_by=made_by)
+    write_pictures(picture, still[None], made_by=made_by)
+    return [movie, picture]
+
+
+def check_size(data: DataConfig, scale: int, chosen: Format) -> None:
+    """Raise `RequestError` unless the format holds clips of this size, enlarged."""
     height, width = data.height * scale, data.width * scale
-    if height % 2 or width % 2:
+    if trouble := trouble_with_size(chosen, width, height):
+        larger = (
+            scale for scale in range(1, 257) if not trouble_with_size(chosen, data.width * scale, data.height * scale)
+        )
         raise RequestError(
-            f"takes are {width}x{height} (width x height) and H.264 needs even sizes; enlarge them with --scale 2"
+            f"takes are {width}x{height} (width x height) and {trouble}; enlarge them with --scale {next(larger)}"
         )

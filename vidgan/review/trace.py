@@ -29,7 +29,7 @@ class Record:
     all_made: bool = True
     """Whether there is nothing else in it."""
     delivery: dict | None = None
-    """How it was exported; None for a take as it was generated."""
+    """How the file was written; None if a sidecar of a take is all that is known."""
 
     @property
     def digital_source_type(self) -> str | None:
