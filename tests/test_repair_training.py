@@ -24,8 +24,8 @@ from vidgan.run import run_training
 from vidgan.survey import FoundFootage
 from vidgan.training.batches import Batches
 from vidgan.training.checkpoints import Checkpoints
-from vidgan.training.fakes import detection_loss, distance_from_truth, doubt_loss, make_fake
-from vidgan.training.loop import train
+from vidgan.training.fakes import detection_loss, distance_from_truth, doubt_loss
+from vidgan.training.loop import make_fake, train
 from vidgan.training.processes import ALONE
 from vidgan.training.state import new_state
 from vidgan.weights import LoadedRepairer, load_generator, load_repairer
@@ -92,7 +92,7 @@ def test_a_hole_on_gradients_is_learnt_in_seconds():
 def test_dust_is_learnt_to_be_found_in_seconds():
     config = game({"kinds": {"dust": 1}, "given": 0.0})
     state, _ = learnt(gradients(), config, updates=200)
-    assert figures_of(state.generator_ema, gradients(), config)["overlap_found"] > 0.5
+    assert figures_of(state.generator_ema, gradients(), config)["overlap"] > 0.5
 
 
 def test_noise_is_learnt_to_be_taken_off_in_seconds():
@@ -168,7 +168,7 @@ def test_only_what_was_damaged_is_shown_to_the_discriminator_as_made():
     config = mending(tiny())
     state, clips = new_state(config, 2, CPU), ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
     (part,) = Batches(clips, config, state.generator, CPU, ALONE).parts(0)
-    fake = make_fake(state.generator, part, config)
+    fake = make_fake(state, part, config)
     untouched = (part.damaged.made == 0).expand_as(fake.video)
     assert torch.equal(fake.video[untouched], part.damaged.video[untouched])
     assert not torch.equal(fake.video[~untouched], part.damaged.video[~untouched])
@@ -235,7 +235,7 @@ def test_a_run_measures_psnr_by_kind_and_keeps_the_best(finished):
     lines = [json.loads(line) for line in (finished / "stats.jsonl").read_text().splitlines()]
     measured = [line for line in lines if "evaluate/psnr" in line]
     assert [line["num_clips"] for line in measured] == [16, 32]
-    assert {"evaluate/psnr_box", "evaluate/psnr_grain", "evaluate/overlap_found"} <= measured[0].keys()
+    assert {"evaluate/psnr_box", "evaluate/psnr_grain", "evaluate/overlap"} <= measured[0].keys()
     best = load_repairer(finished / "best.safetensors")
     assert best.provenance.num_clips == max(measured, key=lambda line: line["evaluate/psnr"])["num_clips"]
 

@@ -22,6 +22,8 @@ from torch import Tensor
 REACH_FRAMES = 7
 # Rows and columns of the patches by which frames are compared, and of the surroundings by which a pixel is guessed.
 PATCH = 5
+# Pixels between one and those beside it that it is compared with: a scratch is thinner.
+BESIDE = 3
 # Squared differences that are noise, in squared standard deviations of it, and where none is said of one level.
 TOLERANCE, ONE_LEVEL = 0.5, 1 / 127.5
 # Steps of smoothing on each level of a fill: towards the picture whose every pixel is the mean of those around it.
@@ -48,6 +50,9 @@ class Candidates(NamedTuple):
     """Squared error to expect of what lies around."""
     error_over_time: Tensor
     """Squared error to expect of neighbours one frame away."""
+    spikes: Tensor
+    """How far a clean pixel stands out from both its neighbours on a line, as `spike` says: in time, across columns,
+    and down rows, [B, 3, T, H, W]; in holes, of `here`."""
 
 
 def candidates_of(video: Tensor, hole: Tensor, grain: Tensor) -> Candidates:
@@ -64,15 +69,19 @@ def candidates_of(video: Tensor, hole: Tensor, grain: Tensor) -> Candidates:
     here, error_around, error_over_time = filled.split([video.shape[1], 1, 1], dim=1)
     empty = ~clean.any(4, keepdim=True).any(3, keepdim=True)
     here = torch.where(empty, between, here)
+    before, after = torch.where(since > 0, before, here), torch.where(until > 0, after, here)
+    # At a clip's ends there is one neighbour in time, which has to do for both.
+    ends = torch.where(since > 0, before, after), torch.where(until > 0, after, before)
     return Candidates(
         here=here,
-        before=torch.where(since > 0, before, here),
-        after=torch.where(until > 0, after, here),
+        before=before,
+        after=after,
         mean=mean_over_time(video, known, here, grain),
         since=since,
         until=until,
         error_around=error_around,
         error_over_time=error_over_time,
+        spikes=torch.cat([spike(here, *ends), spike(here, *beside(here, 4)), spike(here, *beside(here, 3))], dim=1),
     )
 
 
@@ -112,6 +121,20 @@ def mean_over_time(video: Tensor, known: Tensor, here: Tensor, grain: Tensor) ->
             sums[:, :, here_is] += weight * video[:, :, there_is]
             weights[:, :, here_is] += weight
     return torch.where(weights > 0, sums / weights.clamp(min=1e-3), here)
+
+
+def spike(here: Tensor, one: Tensor, other: Tensor) -> Tensor:
+    """How far a pixel stands out from both of its neighbours on a line: the smaller difference where both have the same
+    sign, else 0; its mean over channels [B, 1, T, H, W]. Kokaram 1998, sec. 6.2 (SDIp), in time."""
+    steps = here - one, here - other
+    both = torch.minimum(*(step.abs() for step in steps)) * steps[0].sign()
+    return reduce(torch.where(steps[0] * steps[1] > 0, both, 0), "b c t h w -> b 1 t h w", "mean").abs()
+
+
+def beside(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """A picture's pixels `BESIDE` further on either side along rows (3) or columns (4); at the edges, the edge's."""
+    places = torch.arange(x.shape[axis], device=x.device)
+    return tuple(x.index_select(axis, (places + step).clamp(0, len(places) - 1)) for step in (-BESIDE, BESIDE))
 
 
 def squared_error(one: Tensor, other: Tensor) -> Tensor:

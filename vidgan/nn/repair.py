@@ -57,6 +57,8 @@ HEAD_GAIN = 0.1
 # are logarithms: of a clean pixel as it came, of one with noise and of its mean over time, of what is added to a mean
 # in a hole, and of a candidate that does not exist. Errors grow with the distance in frames.
 CLEAN, NOISY, QUIET, MEAN, ABSENT = 2.0, -4.0, 0.0, -3.0, -30.0
+# The logit of a pixel that does not stand out, and how far one does whose logit is 0, of voxels -1..1.
+UNDAMAGED, STANDS_OUT = -4.0, 0.25
 # The least squared error that is believed: of a level.
 LEAST_ERROR = 1e-4
 # What a head's 1 means for a residual, and in pixels that a candidate moves: little, so that a step of training, which
@@ -117,7 +119,7 @@ class RepairNetwork(nn.Module):
         self.levels, self.channels, self.checkpoint_activations = levels, channels, checkpoint_activations
         downwards = levels[::-1]
         self.input = convolution(
-            (4 * channels + 6) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
+            (4 * channels + 9) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
             halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
@@ -152,7 +154,7 @@ class RepairNetwork(nn.Module):
             mean=self._mixture(found, hole, grain, weights, fields[:, :4]) + RESIDUAL_UNIT * residual,
             log_doubt=(doubt - 2).clamp(LEAST_DOUBT, MOST_DOUBT),
             variation=_variation(noise, fields[:, 4:], height, width) * hole,
-            logits=logits - 3,
+            logits=logits + start_logits(found),
         )
         return mended if in_parts else (mended.video, mended.logits)
 
@@ -164,7 +166,7 @@ class RepairNetwork(nn.Module):
         nearness = [torch.where(each > 0, 1 / each.clamp(min=1), 0) for each in (found.since, found.until)]
         # Differences, not pictures: bfloat16 has no room for a level of difference between two bright pixels.
         differences = [other - here for other in (found.before, found.after, found.mean)]
-        x = torch.cat([here, *differences, hole, strength * 4, *nearness, *errors], dim=1)
+        x = torch.cat([here, *differences, hole, strength * 4, *nearness, *errors, 3 * found.spikes], dim=1)
         x = self.input(fold_pixels(x).contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for index, blocks in enumerate(self.encoder):
@@ -204,6 +206,13 @@ def start_weights(found: Candidates, hole: Tensor, grain: Tensor) -> Tensor:
     clean = torch.where((grain > 0)[:, None], noisy, hole.new_tensor([CLEAN, 0, 0, ABSENT])).view(-1, 4, 1, 1, 1)
     absent = torch.cat([torch.ones_like(hole), found.since, found.until, torch.ones_like(hole)], dim=1) == 0
     return torch.where(hole > 0.5, in_hole, torch.where(absent, ABSENT, clean))
+
+
+def start_logits(found: Candidates) -> Tensor:
+    """Where damage is found before anything is learnt, [B, 1, T, H, W]: where a pixel stands out both in time and
+    beside others, as dust does."""
+    in_time, across, down = found.spikes.split(1, dim=1)
+    return UNDAMAGED + (torch.minimum(in_time, torch.maximum(across, down)) / STANDS_OUT).clamp(max=2) * -UNDAMAGED
 
 
 def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Tensor:
