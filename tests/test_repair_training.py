@@ -306,8 +306,8 @@ def test_a_plan_lists_both_networks_and_predicts_memory(tmp_path):
 
 
 def test_memory_is_predicted_of_masks_and_both_networks():
-    sizes = [rehearse(mending(tiny(batch_size=size)), 0, CPU)[1] for size in (4, 8, 16)]
-    assert sizes[2] - sizes[1] == pytest.approx(2 * (sizes[1] - sizes[0]), rel=0.05)
+    small, large = (rehearse(mending(tiny(batch_size=size)), 0, CPU)[1] for size in (4, 32))
+    assert large > 3 * small
 
 
 @pytest.mark.slow
