@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
+from tiny_runs import mending, tiny, two_classes, two_updates, weights_of, with_penalties
 
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import build_generator
@@ -43,8 +43,10 @@ GAMES = {
     "Wasserstein": with_penalties(loss="wasserstein", lipschitz_lambda=10.0, r1_gamma=0, r2_gamma=0),
     "two discriminators": with_frames(with_penalties()),
     "adaptive augmentation": adapting(with_penalties()),
+    "mending": mending(with_penalties()),
 }
 SHARDED = with_penalties(penalty="finite_difference", shard=True)
+SHARDED_MENDING = mending(SHARDED)
 
 
 def as_one_of_two(rank, folder):
@@ -53,7 +55,7 @@ def as_one_of_two(rank, folder):
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2, timeout=timedelta(seconds=60)
     )
     pair, found = Processes(rank, 2), {}
-    for name, config in (GAMES | {"sharded": SHARDED}).items():
+    for name, config in (GAMES | {"sharded": SHARDED, "sharded mending": SHARDED_MENDING}).items():
         state, said = two_updates(config, pair)
         contents = contents_of(state, manifest_hash="")
         generator = averaged_generator(state, config, 2).state_dict()
@@ -127,6 +129,12 @@ def test_a_sharded_model_makes_the_same_update_and_its_generator_and_checkpoint_
     assert all(torch.equal(weight, contents["generator_ema"][name]) for name, weight in generator.items())
     torch.save(contents, tmp_path / "checkpoint.pt")
     load_checkpoint(tmp_path / "checkpoint.pt", new_state(with_penalties(), 2, CPU))
+
+
+def test_a_sharded_network_that_mends_makes_the_same_update(of_two):
+    contents, *_ = torch.load(of_two / "found0.pt", weights_only=True)["sharded mending"]
+    state, _ = two_updates(mending(with_penalties(penalty="finite_difference")))
+    assert_same_but_for_rounding(contents, contents_of(state, manifest_hash=""))
 
 
 @pytest.mark.parametrize("begun", ["begun_by_one", "begun_by_two", "begun_by_two_sharded"])

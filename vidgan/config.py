@@ -2,53 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-
-def parse_rate(value: object) -> Fraction:
-    """An exact rate from 24, "24000/1001", or "23.976" (three named decimals are the NTSC fractions).
-
-    Raises ValueError if it is not a positive number.
-    """
-    text = str(value).strip()
-    ntsc = {"23.976": "24000/1001", "23.98": "24000/1001", "29.97": "30000/1001", "59.94": "60000/1001"}
-    try:
-        rate = Fraction(ntsc.get(text, text))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f'"{text}" is not a rate: write 24, 25 or 24000/1001') from None
-    if rate <= 0:
-        raise ValueError(f'"{text}" is not a rate: it must be above zero')
-    return rate
-
-
-Rate = Annotated[Fraction, BeforeValidator(parse_rate), PlainSerializer(str)]
-
-
-def _check_background(value: str) -> str:
-    if not re.fullmatch("#[0-9a-fA-F]{6}", value):
-        raise ValueError('write a colour as "#rrggbb", such as "#808080"')
-    return value
-
-
-Background = Annotated[str, AfterValidator(_check_background)]
-
-
-class Section(BaseModel):
-    """Strict base of all sections: unknown keys are errors, field docstrings are descriptions."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+from vidgan.config_values import Background, NonNegative, Rate, Schedule, Section
 
 
 class DataConfig(Section):
@@ -99,12 +57,6 @@ class DataConfig(Section):
     """Colour that transparent pictures are laid over, "#rrggbb"."""
 
 
-NonNegative = Annotated[float, Field(ge=0)]
-
-Schedule = NonNegative | Annotated[dict[NonNegative, NonNegative], Field(min_length=1)]
-"""A number, or numbers by kclips, {0: 0.001, 200: 0.0001}: straight lines between, level before and after."""
-
-
 class AugmentConfig(Section):
     """Changes shown to the discriminator on real and generated clips alike, the same for all frames of a clip."""
 
@@ -132,7 +84,8 @@ class ModelConfig(Section):
     """The two networks and their sizes. Their levels follow from the clip's size; `--dry-run` prints them."""
 
     family: str = "conv3d"
-    """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`."""
+    """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`; repair for one that mends
+    damaged clips."""
 
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
@@ -147,6 +100,16 @@ class ModelConfig(Section):
     discriminator_frames: int = Field(0, ge=0)
     """Above 0, a second discriminator judges so many random frames of each clip one by one, and the spatiotemporal one
     sees the clip at half its height and width (DVD-GAN, Clark et al. 2019)."""
+
+
+DamageKind = Literal[
+    "box", "strokes", "text", "missing", "repeated", "scratches", "dust", "dropouts", "grain", "sensor"
+]
+
+# The family of networks that mend clips instead of making them.
+REPAIR = "repair"
+# Height and width of what they take are multiples of this.
+REPAIR_MULTIPLE = 8
 
 
 class TrainConfig(Section):
@@ -235,6 +198,47 @@ class TrainConfig(Section):
         return self
 
 
+class RepairConfig(Section):
+    """What a network that mends learns from: damage made to the footage. For `model.family: repair`."""
+
+    kinds: dict[DamageKind, NonNegative] = Field(
+        default_factory=lambda: {
+            "box": 2,
+            "strokes": 2,
+            "text": 1,
+            "missing": 2,
+            "repeated": 0.5,
+            "scratches": 1.5,
+            "dust": 1.5,
+            "dropouts": 1,
+            "grain": 1,
+            "sensor": 1,
+        }
+    )
+    """Shares of the kinds of damage; each clip has one kind. Holes that are given: box and strokes (both move), text
+    (burnt in), missing (whole frames). Damage that is given or to be found: repeated (frames), scratches (vertical,
+    over frames), dust (one frame each), dropouts (lines). Noise to take off: grain (soft, of the luma) and sensor
+    (white, of each colour)."""
+    given: float = Field(0.5, ge=0, le=1)
+    """Share of scratches, dust and the like that the network is told of; the others it has to find."""
+    largest_hole: float = Field(0.5, gt=0, le=1)
+    """Longest side of a box as a share of the picture's side."""
+    longest_gap: int = Field(4, ge=1)
+    """Most frames in a row that are missing or repeated."""
+    most_noise: float = Field(0.4, gt=0, le=1)
+    """Largest standard deviation of noise, of voxels -1..1: 0.2 is 25 levels of 255."""
+    reconstruction: float = Field(100.0, ge=0)
+    """Weight of the distance from the truth where a clip was damaged, beside the adversarial loss."""
+    detection: float = Field(10.0, ge=0)
+    """Weight of the cross-entropy of where damage is."""
+
+    @model_validator(mode="after")
+    def _does_damage(self) -> RepairConfig:
+        if not sum(self.kinds.values()):
+            raise ValueError("kinds: all shares are 0; give one kind at least a share, such as {box: 1}")
+        return self
+
+
 class EvaluateConfig(Section):
     """What is measured during training, against the footage; training waits for it."""
 
@@ -242,9 +246,10 @@ class EvaluateConfig(Section):
     """Thousands of clips from one evaluation to the next; unset: none. See `vidgan evaluate` for all figures."""
     num_clips: int = Field(128, ge=8)
     """Takes that are rendered for it, and real clips they are compared with; each costs about a third of a second on
-    two cores if the weights of I3D are there."""
-    best_by: Literal["fvd", "frame_frechet", "coverage", "density"] | None = None
-    """Keep the checkpoint and the generator (RUN/best.safetensors) for which this figure was best so far."""
+    two cores if the weights of I3D are there. For `model.family: repair`, clips held out, damaged and mended."""
+    best_by: Literal["fvd", "frame_frechet", "coverage", "density", "psnr"] | None = None
+    """Keep the checkpoint and the generator (RUN/best.safetensors) for which this figure was best so far; "psnr" is of
+    networks that mend, the others of those that make clips."""
 
     @model_validator(mode="after")
     def _is_measured(self) -> EvaluateConfig:
@@ -260,4 +265,23 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    repair: RepairConfig = RepairConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @property
+    def repairs(self) -> bool:
+        """Whether what is trained mends clips."""
+        return self.model.family == REPAIR
+
+    @model_validator(mode="after")
+    def _can_be_mended(self) -> Config:
+        sides = {"data.height": self.data.height, "data.width": self.data.width}
+        odd = [f"{name} is {side}" for name, side in sides.items() if side % REPAIR_MULTIPLE]
+        if self.repairs and odd:
+            raise ValueError(f"{odd[0]}: networks that mend need multiples of {REPAIR_MULTIPLE}")
+        if self.evaluate.best_by is not None and (self.evaluate.best_by == "psnr") != self.repairs:
+            raise ValueError(
+                f"evaluate.best_by is {self.evaluate.best_by}, which is not measured of networks that "
+                f"{'mend; psnr is' if self.repairs else 'make clips'}"
+            )
+        return self

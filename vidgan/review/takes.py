@@ -144,6 +144,11 @@ def _write_both(
     return [movie, picture]
 
 
+def write_strip(path: Path, frames: Sequence[np.ndarray], *, names: Sequence[str]) -> None:
+    """Write clips uint8 [T, H, W, C] laid out over time, one a row, with their names left of them."""
+    write_pictures(path, strip_sheet(frames, row_labels=names)[None], made_by=Record())
+
+
 def check_size(data: DataConfig, scale: int, chosen: Format) -> None:
     """Raise `RequestError` unless the format holds clips of this size, enlarged."""
     height, width = data.height * scale, data.width * scale
