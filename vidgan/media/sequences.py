@@ -117,6 +117,18 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
     return FrameSequence(folder, prefix, padding, suffix, tuple(sorted(numbers)))
 
 
+def only_sequence(folder: Path) -> FrameSequence:
+    """The one frame sequence that a folder holds. Raises `RequestError` if it holds none or several."""
+    visible = [path for path in _listed(folder) if path.is_file() and not path.name.startswith(".")]
+    sequences, _ = find_sequences(visible)
+    if not sequences:
+        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
+    if len(sequences) > 1:
+        names = ", ".join(sequence.pattern for sequence in sequences[:4])
+        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
+    return sequences[0]
+
+
 def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 

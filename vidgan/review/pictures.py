@@ -15,7 +15,13 @@ import numpy as np
 
 from vidgan.errors import RequestError
 from vidgan.media.movies import read_header, read_movie
-from vidgan.media.sequences import FrameSequence, find_sequences, frame_sequence_from_pattern, is_pattern
+from vidgan.media.sequences import (
+    FrameSequence,
+    find_sequences,
+    frame_sequence_from_pattern,
+    is_pattern,
+    only_sequence,
+)
 from vidgan.media.stills import STILL_SUFFIXES, read_still
 from vidgan.media.timestamps import num_frames_missing_at_end, rate_from_timestamps, split_at_gaps
 
@@ -59,21 +65,10 @@ def open_pictures(input: str | Path | np.ndarray | Sequence[np.ndarray] | Pictur
     if is_pattern(path) and not path.exists():
         return _of_sequence(frame_sequence_from_pattern(path), deep)
     if path.is_dir():
-        return _of_sequence(_only_sequence(path), deep)
+        return _of_sequence(only_sequence(path), deep)
     if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
         return _of_sequence(find_sequences([path])[0][0], deep)
     return _of_movie(path, deep)
-
-
-def _only_sequence(folder: Path) -> FrameSequence:
-    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
-    sequences, _ = find_sequences(visible)
-    if not sequences:
-        raise RequestError(f"{folder}: holds no frames ({' '.join(STILL_SUFFIXES)})")
-    if len(sequences) > 1:
-        names = ", ".join(sequence.pattern for sequence in sequences[:4])
-        raise RequestError(f"{folder}: holds {len(sequences)} frame sequences ({names}); name one of them")
-    return sequences[0]
 
 
 def _of_sequence(sequence: FrameSequence, deep: bool) -> Pictures:

@@ -1,0 +1,172 @@
+"""Stills that are changed in places: what is not changed stays as it is stored, bit for bit.
+
+A still is read twice. As a picture, for whoever decides what to change: display-referred, without what its header says
+of turning. And raw, when it is written: all parts and channels with their own types, windows and attributes. Inside the
+hole the picture is taken back through the inverse of what made it one.
+
+    stored --(what its numbers are taken for)--> picture 0..1 --> changed picture --(inverse)--> stored, in the hole
+
+Alpha and other layers stay. Colours are changed as they are stored, not laid over a background, and an ICC profile is
+not applied: it stays in the file, and the picture is changed in its own colours.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import OpenImageIO as oiio
+
+from vidgan.errors import MediaError
+from vidgan.files import written_beside
+from vidgan.media.color_space import display_referred, from_display
+from vidgan.media.read_as import ReadAs
+from vidgan.media.still_files import StillFile, open_still
+from vidgan.media.still_plan import StillHeader, StillPlan, plan_of
+from vidgan.media.stills import cleaned, fraction, in_display_window
+
+# Formats that we write without loss, by suffix, with the types of numbers they hold.
+_EXACT = {
+    ".exr": ("half", "float"),
+    ".dpx": ("uint8", "uint16"),
+    ".tif": ("uint8", "uint16", "half", "float"),
+    ".tiff": ("uint8", "uint16", "half", "float"),
+    ".png": ("uint8", "uint16"),
+    ".tga": ("uint8",),
+    ".bmp": ("uint8",),
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Change:
+    """What a frame becomes."""
+
+    picture: np.ndarray
+    """float32 [H, W, 3] 0..1, as shown."""
+    hole: np.ndarray | None
+    """bool [H, W]: where. None: everywhere, and then only the difference counts, so that light above the picture's white
+    stays."""
+
+
+def read_plate_still(path: Path, read_as: ReadAs) -> tuple[np.ndarray, StillHeader]:
+    """The picture of a still, float32 [H, W, 3] 0..1, display-referred, as shown. Raises as `read_still`."""
+    with open_still(path) as file:
+        header, plan = plan_of(file, read_as)
+        return _picture(_colors(file, plan), plan, read_as), header
+
+
+def check_plate_still(path: Path, suffix: str) -> None:
+    """Raise `MediaError` unless a still can be written with this suffix without a loss."""
+    with open_still(path) as file:
+        kinds = {str(part.format) for part in file.parts}
+        if file.format == "exr" and suffix != ".exr":
+            raise MediaError(f"{path}: is scene-linear EXR; name the output .exr")
+    if suffix not in _EXACT:
+        raise MediaError(f"{path}: {suffix} changes every pixel when it is written; name the output .png or .tif")
+    if not kinds <= set(_EXACT[suffix]):
+        raise MediaError(f"{path}: holds {' and '.join(sorted(kinds))}, which {suffix} does not; name the output .tif")
+
+
+def write_plate_still(source: Path, target: Path, change: Change | None, read_as: ReadAs) -> None:
+    """Write a still with a change; without one, and with the same suffix, the file is copied byte for byte.
+
+    Raises `MediaError` if the source cannot be read or the target cannot be written.
+    """
+    try:
+        with written_beside(target) as beside:
+            if change is None and source.suffix.lower() == target.suffix.lower():
+                shutil.copyfile(source, beside)
+                return
+            with open_still(source) as file:
+                pixels = [_raw(file, number) for number in range(len(file.parts))]
+                if change is not None:
+                    _, plan = plan_of(file, read_as)
+                    _apply(change, pixels[plan.layer.part], file, plan, read_as)
+                _write(beside, file.parts, pixels)
+    except OSError as error:
+        raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from None
+
+
+def _raw(file: StillFile, number: int) -> np.ndarray:
+    """[H, W, C] of all channels of a part: of its own type, or float64, which holds all of them, where types differ."""
+    part = file.parts[number]
+    kinds = {str(part.channelformat(channel)) for channel in range(part.nchannels)}
+    return file.pixels(number, list(range(part.nchannels)), kinds.pop() if len(kinds) == 1 else "double")
+
+
+def _colors(file: StillFile, plan: StillPlan) -> np.ndarray:
+    """float32 [H, W, 3] as stored, 0..1 for whole numbers, an EXR's in its display window."""
+    form = str(file.parts[plan.layer.part].format)
+    colors = file.pixels(plan.layer.part, list(plan.layer.color), form if form in ("uint8", "uint16") else "float")
+    if file.format == "exr":
+        colors = in_display_window(colors, file.parts[plan.layer.part])
+    if colors.dtype == np.float32:
+        colors, _ = cleaned(colors)
+    return np.broadcast_to(fraction(colors), (*colors.shape[:2], 3))
+
+
+def _picture(colors: np.ndarray, plan: StillPlan, read_as: ReadAs) -> np.ndarray:
+    picture = colors.clip(0, 1) if plan.source is None else display_referred(colors, plan.source, read_as)
+    return np.ascontiguousarray(plan.orientation.shown(picture), np.float32)
+
+
+def _stored(picture: np.ndarray, plan: StillPlan, read_as: ReadAs) -> np.ndarray:
+    """The inverse of `_picture`."""
+    stored = np.ascontiguousarray(plan.orientation.stored(picture), np.float32)
+    return stored if plan.source is None else from_display(stored, plan.source, read_as)
+
+
+def _apply(change: Change, pixels: np.ndarray, file: StillFile, plan: StillPlan, read_as: ReadAs) -> None:
+    """Put a change into the raw pixels of its part, in place."""
+    part = file.parts[plan.layer.part]
+    colors = _colors(file, plan)
+    made = _stored(change.picture, plan, read_as)
+    if change.hole is None:
+        hole = np.ones(colors.shape[:2], bool)
+        made = colors + (made - _stored(_picture(colors, plan, read_as), plan, read_as))
+    else:
+        hole = plan.orientation.stored(change.hole)
+    if file.format == "exr":
+        made, hole = _in_data_window(made, part), _in_data_window(hole, part)
+    if len(plan.layer.color) == 1:
+        made = made.mean(-1, keepdims=True)
+    for place, channel in enumerate(plan.layer.color):
+        bits = part.get_int_attribute("oiio:BitsPerSample", 0)
+        pixels[..., channel][hole] = _as_stored_type(made[..., place][hole], pixels.dtype, bits)
+
+
+def _in_data_window(shown: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
+    """Of the display window -> of the data window; zero where it is larger."""
+    left, top = part.x - part.full_x, part.y - part.full_y
+    stored = np.zeros((part.height, part.width, *shown.shape[2:]), shown.dtype)
+    inside = shown[max(top, 0) : max(top + part.height, 0), max(left, 0) : max(left + part.width, 0)]
+    height, width = inside.shape[:2]
+    stored[max(-top, 0) :, max(-left, 0) :][:height, :width] = inside
+    return stored
+
+
+def _as_stored_type(values: np.ndarray, kind: np.dtype, bits: int) -> np.ndarray:
+    """Fractions -> whole numbers, rounded to the bits that are stored, as OpenImageIO widens them; floats as they are."""
+    if kind.kind == "f":
+        return values.astype(kind)
+    width = 8 * kind.itemsize
+    bits = bits if width // 2 < bits < width else width
+    codes = np.rint(values.clip(0, 1) * (2**bits - 1)).astype(np.uint32)
+    return (codes << (width - bits) | codes >> (2 * bits - width)).astype(kind)
+
+
+def _write(path: Path, parts: list[oiio.ImageSpec], pixels: list[np.ndarray]) -> None:
+    """All parts with their headers. Raises `OSError` if they cannot be written."""
+    output = oiio.ImageOutput.create(str(path))
+    if output is None:
+        raise OSError(f"no writer for {path.suffix}")
+    written = output.open(str(path), parts[0] if len(parts) == 1 else tuple(parts))
+    for number, (part, values) in enumerate(zip(parts, pixels, strict=True)):
+        if number:
+            written = written and output.open(str(path), part, "AppendSubimage")
+        written = written and output.write_image(np.ascontiguousarray(values))
+    error = output.geterror()
+    if not (output.close() and written):
+        raise OSError(" ".join((error or output.geterror()).replace(f'"{path}"', "it").split())[:160])
