@@ -132,7 +132,8 @@ class ModelConfig(Section):
     """The two networks and their sizes. Their levels follow from the clip's size; `--dry-run` prints them."""
 
     family: str = "conv3d"
-    """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`."""
+    """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`; repair for one that mends
+    damaged clips."""
 
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
@@ -147,6 +148,16 @@ class ModelConfig(Section):
     discriminator_frames: int = Field(0, ge=0)
     """Above 0, a second discriminator judges so many random frames of each clip one by one, and the spatiotemporal one
     sees the clip at half its height and width (DVD-GAN, Clark et al. 2019)."""
+
+
+DamageKind = Literal[
+    "box", "strokes", "text", "missing", "repeated", "scratches", "dust", "dropouts", "grain", "sensor"
+]
+
+# The family of networks that mend clips instead of making them.
+REPAIR = "repair"
+# Height and width of what they take are multiples of this.
+REPAIR_MULTIPLE = 8
 
 
 class TrainConfig(Section):
@@ -235,6 +246,47 @@ class TrainConfig(Section):
         return self
 
 
+class RepairConfig(Section):
+    """What a network that mends learns from: damage made to the footage. For `model.family: repair`."""
+
+    kinds: dict[DamageKind, NonNegative] = Field(
+        default_factory=lambda: {
+            "box": 2,
+            "strokes": 2,
+            "text": 1,
+            "missing": 2,
+            "repeated": 0.5,
+            "scratches": 1,
+            "dust": 1,
+            "dropouts": 0.5,
+            "grain": 1,
+            "sensor": 1,
+        }
+    )
+    """Shares of the kinds of damage; each clip has one kind. Holes that are given: box and strokes (both move), text
+    (burnt in), missing (whole frames). Damage that is given or to be found: repeated (frames), scratches (vertical,
+    over frames), dust (one frame each), dropouts (lines). Noise to take off: grain (soft, of the luma) and sensor
+    (white, of each colour)."""
+    given: float = Field(0.5, ge=0, le=1)
+    """Share of scratches, dust and the like that the network is told of; the others it has to find."""
+    largest_hole: float = Field(0.5, gt=0, le=1)
+    """Longest side of a box as a share of the picture's side."""
+    longest_gap: int = Field(4, ge=1)
+    """Most frames in a row that are missing or repeated."""
+    most_noise: float = Field(0.4, gt=0, le=1)
+    """Largest standard deviation of noise, of voxels -1..1: 0.2 is 25 levels of 255."""
+    reconstruction: float = Field(30.0, ge=0)
+    """Weight of the distance from the truth where a clip was damaged, beside the adversarial loss."""
+    detection: float = Field(2.0, ge=0)
+    """Weight of the cross-entropy of where damage is."""
+
+    @model_validator(mode="after")
+    def _does_damage(self) -> RepairConfig:
+        if not sum(self.kinds.values()):
+            raise ValueError("kinds: all shares are 0; give one kind at least a share, such as {box: 1}")
+        return self
+
+
 class EvaluateConfig(Section):
     """What is measured during training, against the footage; training waits for it."""
 
@@ -260,4 +312,18 @@ class Config(Section):
     augment: AugmentConfig = AugmentConfig()
     model: ModelConfig = ModelConfig()
     train: TrainConfig = TrainConfig()
+    repair: RepairConfig = RepairConfig()
     evaluate: EvaluateConfig = EvaluateConfig()
+
+    @property
+    def repairs(self) -> bool:
+        """Whether what is trained mends clips."""
+        return self.model.family == REPAIR
+
+    @model_validator(mode="after")
+    def _can_be_mended(self) -> Config:
+        sides = {"data.height": self.data.height, "data.width": self.data.width}
+        odd = [f"{name} is {side}" for name, side in sides.items() if side % REPAIR_MULTIPLE]
+        if self.repairs and odd:
+            raise ValueError(f"{odd[0]}: networks that mend need multiples of {REPAIR_MULTIPLE}")
+        return self

@@ -1,4 +1,4 @@
-"""The file a generator travels in: safetensors, with everything needed to use it as metadata. Never code."""
+"""The file a network travels in: safetensors, with everything needed to use it as metadata. Never code."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ from vidgan.errors import ConfigError, WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_generator
 
-WEIGHTS_FORMAT = "vidgan-generator-1"
+# By what the networks do.
+WEIGHTS_FORMAT, REPAIR_FORMAT = "vidgan-generator-1", "vidgan-repairer-1"
 WEIGHTS_NAME = "generator.safetensors"
 
 # A generator trained on the built-in procedural footage travels with the package; its name on the command line.
@@ -55,11 +56,23 @@ class LoadedGenerator:
     path: Path
 
 
+@dataclass(frozen=True)
+class LoadedRepairer:
+    """A network ready to mend clips, with what it was made from."""
+
+    repairer: nn.Module
+    """A `vidgan.nn.family.Repairer`."""
+    provenance: Provenance
+    weights_hash: str
+    """SHA-256 of the file."""
+    path: Path
+
+
 def save_generator(path: str | Path, generator: nn.Module, provenance: Provenance) -> None:
-    """Write the weights, float32, and their provenance; atomic."""
+    """Write the weights, float32, and their provenance; atomic. A network that mends is told apart by its format."""
     tensors = {name: tensor.detach().float().cpu().contiguous() for name, tensor in generator.state_dict().items()}
     metadata = {
-        "format": WEIGHTS_FORMAT,
+        "format": REPAIR_FORMAT if provenance.config.repairs else WEIGHTS_FORMAT,
         "vidgan_version": __version__,
         "config": provenance.config.model_dump_json(),
         "rate": "" if provenance.rate is None else str(provenance.rate),
@@ -77,15 +90,41 @@ def load_generator(run_or_weights: str | Path, device: torch.device | str = "cpu
     Raises `WeightsError` naming the file, what it is and what was expected. Nothing in the file is executed.
     """
     path = find_weights(run_or_weights)
+    network, provenance = _load(path, WEIGHTS_FORMAT)
+    return LoadedGenerator(network.to(device), provenance, weights_hash=_hash_of(path), path=path)
+
+
+def load_repairer(run_or_weights: str | Path, device: torch.device | str = "cpu") -> LoadedRepairer:
+    """Load the network of a run that learnt to mend (`model.family: repair`), or a weights file of one.
+
+    Raises `WeightsError` as `load_generator` does.
+    """
+    path = find_weights(run_or_weights)
+    network, provenance = _load(path, REPAIR_FORMAT)
+    return LoadedRepairer(network.to(device), provenance, weights_hash=_hash_of(path), path=path)
+
+
+def check_format(metadata: dict[str, str], expected: tuple[str, ...], path: Path) -> None:
+    """Raise `WeightsError` unless the weights are of one of the expected formats."""
+    found = metadata.get("format", "none stated")
+    if found in expected:
+        return
+    if found == WEIGHTS_FORMAT:
+        raise WeightsError(f"{path}: makes clips; `vidgan repair` needs weights of model.family=repair, which mend them")
+    if found == REPAIR_FORMAT:
+        raise WeightsError(f"{path}: mends damaged clips, for `vidgan repair`; weights that make clips were expected")
+    raise WeightsError(f"{path}: safetensors of another kind (format {found}, expected {' or '.join(expected)})")
+
+
+def _load(path: Path, expected: str) -> tuple[nn.Module, Provenance]:
+    """A network of the expected format, for use."""
     try:
         with safe_open(path, framework="pt", device="cpu") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name).float() for name in file.keys()}  # noqa: SIM118, not a dict
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: {_what_it_is(path)} (expected {WEIGHTS_NAME}, as a run writes it)") from error
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        found = metadata.get("format", "none stated")
-        raise WeightsError(f"{path}: safetensors of another kind (format {found}, expected {WEIGHTS_FORMAT})")
+    check_format(metadata, (expected,), path)
     try:
         provenance = Provenance(
             config=build_config(json.loads(metadata["config"]), source=f"{path}, its config"),
@@ -96,15 +135,14 @@ def load_generator(run_or_weights: str | Path, device: torch.device | str = "cpu
         )
     except (KeyError, ValueError, ConfigError) as error:
         raise WeightsError(f"{path}: its metadata is damaged ({error})") from None
-    generator = build_generator(provenance.config, len(provenance.class_names))
-    check_tensors(tensors, generator, path)
-    generator.load_state_dict(tensors)
-    return LoadedGenerator(
-        generator=generator.to(device).eval().requires_grad_(False),
-        provenance=provenance,
-        weights_hash=hashlib.sha256(path.read_bytes()).hexdigest(),
-        path=path,
-    )
+    network = build_generator(provenance.config, len(provenance.class_names))
+    check_tensors(tensors, network, path)
+    network.load_state_dict(tensors)
+    return network.eval().requires_grad_(False), provenance
+
+
+def _hash_of(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def check_tensors(tensors: dict[str, torch.Tensor], generator: nn.Module, path: Path) -> None:

@@ -9,15 +9,16 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from vidgan.config import Config
+from vidgan.config import REPAIR, Config
 from vidgan.errors import ConfigError, did_you_mean
-from vidgan.nn import conv3d, dcgan3d, dense, recurrent
+from vidgan.nn import conv3d, dcgan3d, dense, recurrent, repair
 
 FAMILIES = {
     "conv3d": conv3d,
     "recurrent": recurrent,
     "dcgan3d": dcgan3d,
     "dense": dense,
+    REPAIR: repair,
 }
 
 

@@ -1,4 +1,7 @@
-"""What every family of networks offers: latents and a class in, video out; video and a class in, logits out."""
+"""What every family of networks offers: latents and a class in, video out; video and a class in, logits out.
+
+Networks that mend take a damaged video in the place of latents.
+"""
 
 from __future__ import annotations
 
@@ -49,6 +52,24 @@ class SteerableGenerator(Generator, Protocol):
     def draw(self, style: Tensor, signal: Tensor, *, first_frame: int, num_frames: int) -> Tensor:
         """Style [B, style_dim, frames] for exactly `style_window`, or [B, style_dim, 1], and signal [B, steps, ...] of
         `vidgan.nn.noise` for exactly `signal_window` -> video float32 [B, C, T, H, W], about -1..1."""
+
+
+class Repairer(Protocol):
+    """Fills holes in a clip, finds damage in it, takes noise off."""
+
+    noise_dim: int
+    """Channels of the noise that decides between alternatives."""
+    multiple: int
+    """Height and width of what it takes are multiples of this."""
+
+    def __call__(self, video: Tensor, hole: Tensor, grain: Tensor, noise: Tensor) -> tuple[Tensor, Tensor]:
+        """Video [B, C, T, H, W] about -1..1, hole [B, 1, T, H, W], 1 where pixels are to be made and 0 elsewhere (what
+        `video` holds there is not looked at), grain [B], the standard deviation in voxels of -1..1 of the noise to take
+        off (0: none), white noise [B, noise_dim, T, H // multiple, W // multiple] -> the whole mended video of the same
+        shape (the caller puts it into the hole, or everywhere where grain is taken off), and logits [B, 1, T, H, W] of
+        where a pixel is damaged (above zero: damaged).
+
+        Noise of zeros gives the mean of all alternatives, which is the nearest to the truth; T is any length."""
 
 
 class Discriminator(Protocol):

@@ -49,7 +49,7 @@ def initialised(layer: nn.Conv3d, gain: float) -> nn.Conv3d:
 
 def halving_convolution(in_channels: int, out_channels: int, *, kernel: int, gain: float = 1.0) -> nn.Conv3d:
     """A 1x4x4 or 1x2x2 convolution that takes every second pixel each way: even sizes become half."""
-    layer = nn.Conv3d(
+    layer = Convolution(
         in_channels, out_channels, (1, kernel, kernel), stride=(1, 2, 2), padding=(0, kernel // 2 - 1, kernel // 2 - 1)
     )
     return initialised(layer, gain)

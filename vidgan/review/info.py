@@ -99,7 +99,7 @@ def _picture(path: Path) -> dict[str, object]:
 
 
 def _of_weights(path: Path) -> dict[str, object]:
-    from vidgan.weights import WEIGHTS_FORMAT
+    from vidgan.weights import REPAIR_FORMAT, WEIGHTS_FORMAT, check_format
 
     try:
         with safe_open(path, framework="np") as file:
@@ -107,9 +107,7 @@ def _of_weights(path: Path) -> dict[str, object]:
             count = len(list(file.keys()))
     except (SafetensorError, OSError) as error:
         raise WeightsError(f"{path}: is damaged, or no safetensors file ({error})") from None
-    if metadata.get("format") != WEIGHTS_FORMAT:
-        found = metadata.get("format", "none stated")
-        raise WeightsError(f"{path}: safetensors of another kind (format {found}, expected {WEIGHTS_FORMAT})")
+    check_format(metadata, (WEIGHTS_FORMAT, REPAIR_FORMAT), path)
     named = {name: json.loads(metadata[name]) for name in ("config", "class_names") if name in metadata}
     sha256 = hashlib.sha256(path.read_bytes()).hexdigest()
     return {"sha256": sha256, "tensors": count, **metadata, **named}
