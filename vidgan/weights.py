@@ -110,7 +110,9 @@ def check_format(metadata: dict[str, str], expected: tuple[str, ...], path: Path
     if found in expected:
         return
     if found == WEIGHTS_FORMAT:
-        raise WeightsError(f"{path}: makes clips; `vidgan repair` needs weights of model.family=repair, which mend them")
+        raise WeightsError(
+            f"{path}: makes clips; `vidgan repair` needs weights of model.family=repair, which mend them"
+        )
     if found == REPAIR_FORMAT:
         raise WeightsError(f"{path}: mends damaged clips, for `vidgan repair`; weights that make clips were expected")
     raise WeightsError(f"{path}: safetensors of another kind (format {found}, expected {' or '.join(expected)})")

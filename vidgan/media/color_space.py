@@ -82,7 +82,9 @@ def from_display(picture: np.ndarray, source: Source, read_as: ReadAs) -> np.nda
 
     Light above the view's white is not in a picture and does not come back. Raises as `display_referred`.
     """
-    return _apply(_processor(config_path(), source, read_as.exposure, read_as.view, start="display", end="source"), picture)
+    return _apply(
+        _processor(config_path(), source, read_as.exposure, read_as.view, start="display", end="source"), picture
+    )
 
 
 def processor_for_16_bits(source: Source, read_as: ReadAs, levels: Levels) -> ocio.CPUProcessor:

@@ -94,6 +94,6 @@ def _color_planes(frame: av.VideoFrame) -> list[np.ndarray]:
 
 
 def _packed_order(name: str) -> str:
-    """"bgr0" for bgr0, "rgb" for rgb48le; "" for formats that are not packed RGB of whole bytes."""
+    """ "bgr0" for bgr0, "rgb" for rgb48le; "" for formats that are not packed RGB of whole bytes."""
     match = re.fullmatch(r"(rgb|bgr|rgba|bgra|argb|abgr|rgb0|bgr0|0rgb|0bgr)(24|48le|64le)?", name)
     return match[1] if match else ""

@@ -37,6 +37,7 @@ _EXACT = {
     ".tga": ("uint8",),
     ".bmp": ("uint8",),
 }
+_TIMECODES = ("smpte:TimeCode", "dpx:TimeCode", "timeCode")
 
 
 @dataclass(frozen=True, eq=False)
@@ -69,10 +70,12 @@ def check_plate_still(path: Path, suffix: str) -> None:
         raise MediaError(f"{path}: holds {' and '.join(sorted(kinds))}, which {suffix} does not; name the output .tif")
 
 
-def write_plate_still(source: Path, target: Path, change: Change | None, read_as: ReadAs) -> None:
+def write_plate_still(
+    source: Path, target: Path, change: Change | None, read_as: ReadAs, *, same_frame: bool = True
+) -> None:
     """Write a still with a change; without one, and with the same suffix, the file is copied byte for byte.
 
-    Raises `MediaError` if the source cannot be read or the target cannot be written.
+    `same_frame` says whether the source is this very frame: another's header is written without its timecode. Raises `MediaError` if the source cannot be read or the target cannot be written.
     """
     try:
         with written_beside(target) as beside:
@@ -84,7 +87,11 @@ def write_plate_still(source: Path, target: Path, change: Change | None, read_as
                 if change is not None:
                     _, plan = plan_of(file, read_as)
                     _apply(change, pixels[plan.layer.part], file, plan, read_as)
-                _write(beside, file.parts, pixels)
+                headers = [oiio.ImageSpec(part) for part in file.parts]
+                for header in headers if not same_frame else ():
+                    for name in _TIMECODES:
+                        header.erase_attribute(name)
+                _write(beside, headers, pixels)
     except OSError as error:
         raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from None
 

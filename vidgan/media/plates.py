@@ -148,7 +148,9 @@ def plate_format(plates: Plates, output: Path, name: str | None = None) -> Forma
     """
     if plates.sequence is not None:
         if name is not None:
-            raise RequestError("--format is for movies; stills are written as what they are, or as OUTPUT's suffix says")
+            raise RequestError(
+                "--format is for movies; stills are written as what they are, or as OUTPUT's suffix says"
+            )
         check_plate_still(plates.file(0), plate_target(plates, output).suffix.lower())
         return None
     if name is None and output.suffix.lower() in (".mov", ".mp4"):
@@ -170,7 +172,9 @@ def plate_target(plates: Plates, output: Path) -> Path:
     if plates.sequence is None or (plates.is_one_still and output.suffix and not is_pattern(output)):
         return output
     if output.suffix and not is_pattern(output):
-        raise RequestError(f"{output}: is one file for {plates.num_frames} frames; write {output.stem}.####{output.suffix}")
+        raise RequestError(
+            f"{output}: is one file for {plates.num_frames} frames; write {output.stem}.####{output.suffix}"
+        )
     if is_pattern(output):
         return sequence_pattern(output)
     return output / Path(plates.path).name if is_pattern(plates.path) else output / plates.path.name

@@ -108,7 +108,7 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
 
     Raises `RequestError` if the text is no pattern, `MediaError` if no file fits.
     """
-    folder, prefix, padding, suffix = _parse_pattern(text)
+    folder, prefix, padding, suffix = parse_pattern(text)
     fits = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(suffix))
     found = [match[1] for path in _listed(folder) if (match := fits.fullmatch(path.name))]
     numbers = {int(digits) for digits in found if digits == f"{int(digits):0{padding}d}"}
@@ -133,7 +133,7 @@ def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
+def parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
     """Folder, prefix, padding and suffix of a pattern."""
     path = Path(text)
     try:
@@ -152,7 +152,7 @@ def sequence_pattern(target: str | Path, suffix: str = ".png") -> Path:
     """
     target = Path(target)
     pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####{suffix}"
-    _parse_pattern(pattern)
+    parse_pattern(pattern)
     return pattern
 
 
@@ -177,7 +177,7 @@ def write_frame_sequence(
     """
     suffix = FORMATS[format].suffixes[0] if format in FORMATS else ".png"
     pattern = sequence_pattern(target, suffix)
-    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    folder, prefix, padding, suffix = parse_pattern(pattern)
     if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         known = ", ".join(WRITTEN_STILL_SUFFIXES)
         raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected {known})")
@@ -217,7 +217,7 @@ def continue_frame_sequence(target: str | Path, frames: Iterable[np.ndarray], *,
     Raises `RequestError` if the folder cannot be written, `MediaError` if there are no frames or one cannot be written.
     """
     pattern = sequence_pattern(target)
-    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    folder, prefix, padding, suffix = parse_pattern(pattern)
     writable_folder(folder)
     sequence = FrameSequence(folder, prefix, padding, suffix, ())
     numbers = list(range(FIRST_NUMBER, FIRST_NUMBER + num_there))
