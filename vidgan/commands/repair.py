@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -51,8 +52,9 @@ def repair(
     from vidgan.media.read_as import ReadAs
     from vidgan.processor import set_up_processor
     from vidgan.progress import show_progress
+    from vidgan.review.repair_files import with_seed
     from vidgan.review.repair_sheet import write_comparison, write_repair_sheet
-    from vidgan.review.repairs import Repair, Wanted, check_not_finished, with_seed
+    from vidgan.review.repairs import Repair, Wanted, check_not_finished
     from vidgan.sampling.latents import parse_seeds
     from vidgan.weights import load_repairer
 
@@ -60,7 +62,7 @@ def repair(
     wanted = Wanted(mask, tuple(box or ()), missing, find, degrain, regrain, grow)
     names = [(Path(output), wanted)]
     if seeds is not None:
-        names = [with_seed(Path(output), wanted, seed) for seed in parse_seeds(seeds)]
+        names = [(with_seed(Path(output), seed), replace(wanted, seed=seed)) for seed in parse_seeds(seeds)]
     loaded, read_as = load_repairer(weights), ReadAs(color_space, exposure, layer=layer)
     jobs = [
         Repair(loaded, input, path, each, format=format, read_as=read_as, overwrite=overwrite) for path, each in names

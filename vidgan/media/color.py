@@ -217,6 +217,7 @@ class RgbDecoder:
 
 
 def is_full_range(frame: av.VideoFrame) -> bool:
+    """Whether black is 0 and white the largest number."""
     return color_tags(frame).range == "pc" or frame.format.name.startswith("yuvj")
 
 

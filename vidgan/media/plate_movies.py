@@ -63,7 +63,7 @@ def pixel_format_of(path: Path) -> str:
 def write_plate_movie(
     source: Path, target: Path, changes: Iterable[Change | None], chosen: Format, rate: Fraction | None
 ) -> tuple[str, ...]:
-    """Write a movie with a change for each of its frames, whole or not at all; returns what could not be kept, in words.
+    """Write a movie with a change for each of its frames, whole or not at all; returns what was not kept, in words.
 
     `rate` is exact, or None where it varies: then the source's timestamps are kept as they are, rounded as they may be.
     Raises `MediaError` if the source cannot be read or the target cannot be written or hold such pictures.
@@ -81,12 +81,13 @@ def write_plate_movie(
 
 def _raw_frames(path: Path) -> Iterator[av.VideoFrame]:
     with open_movie(path) as (container, stream):
-        index = -1
+        num_frames = 0
         try:
-            for index, frame in enumerate(decoded(container.decode(stream))):
+            for frame in decoded(container.decode(stream)):
                 yield frame
+                num_frames += 1
         except DecodingError as error:
-            raise MediaError(f"{path}: decoding fails after frame {index}: {error}") from None
+            raise MediaError(f"{path}: decoding fails after {num_frames} frames: {error}") from None
 
 
 def _write(

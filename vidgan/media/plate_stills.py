@@ -47,8 +47,7 @@ class Change:
     picture: np.ndarray
     """float32 [H, W, 3] 0..1, as shown."""
     hole: np.ndarray | None
-    """bool [H, W]: where. None: everywhere, and then only the difference counts, so that light above the picture's white
-    stays."""
+    """bool [H, W]: where. None: everywhere, and then only the difference counts: light above the view's white stays."""
 
 
 def read_plate_still(path: Path, read_as: ReadAs) -> tuple[np.ndarray, StillHeader]:
@@ -75,7 +74,8 @@ def write_plate_still(
 ) -> None:
     """Write a still with a change; without one, and with the same suffix, the file is copied byte for byte.
 
-    `same_frame` says whether the source is this very frame: another's header is written without its timecode. Raises `MediaError` if the source cannot be read or the target cannot be written.
+    `same_frame` says whether the source is this very frame: another's header is written without its timecode. Raises
+    `MediaError` if the source cannot be read or the target cannot be written.
     """
     try:
         with written_beside(target) as beside:
@@ -155,7 +155,7 @@ def _in_data_window(shown: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
 
 
 def _as_stored_type(values: np.ndarray, kind: np.dtype, bits: int) -> np.ndarray:
-    """Fractions -> whole numbers, rounded to the bits that are stored, as OpenImageIO widens them; floats as they are."""
+    """Fractions -> whole numbers, rounded to the bits that are stored and widened as OpenImageIO does; floats stay."""
     if kind.kind == "f":
         return values.astype(kind)
     width = 8 * kind.itemsize

@@ -1,7 +1,7 @@
 """Plates: footage that is changed in places and stays what it is everywhere else. A movie, a frame sequence or a still.
 
-Frames are counted by index from 0. In a frame sequence, index i is frame number `first_number + i`, and a number between
-the first and the last that has no file is a missing frame.
+Frames are counted by index from 0. In a frame sequence, index i is frame number `first_number + i`, and a number
+between the first and the last that has no file is a missing frame.
 """
 
 from __future__ import annotations
@@ -22,7 +22,6 @@ from vidgan.media.plate_stills import check_plate_still, read_plate_still
 from vidgan.media.read_as import ReadAs
 from vidgan.media.sequences import (
     FrameSequence,
-    find_sequences,
     frame_sequence_from_pattern,
     is_pattern,
     only_sequence,
@@ -142,7 +141,7 @@ def _check_movie(path: Path, header: MovieHeader) -> None:
 
 
 def plate_format(plates: Plates, output: Path, name: str | None = None) -> Format | None:
-    """The format that the output of a movie is written in: that of the source where the suffix allows it; None for stills.
+    """The format that a movie is written in: that of the source where the output's suffix allows it. None for stills.
 
     Raises `RequestError` if the output's name does not fit what is written, `MediaError` if it cannot hold the frames.
     """

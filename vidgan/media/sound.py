@@ -1,4 +1,4 @@
-"""The sound of a movie, carried into another as it is: packets are copied, not decoded, where the container holds them."""
+"""The sound of a movie, carried into another as it is: packets are copied where the container holds their codec."""
 
 from __future__ import annotations
 

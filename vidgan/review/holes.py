@@ -53,7 +53,7 @@ def counted(
 
 
 def holes_of_mask(mask: str | Path, plates: Plates, *, grow: int = 0, may_be_empty: bool = False) -> Holes:
-    """From a mask for each frame (a frame sequence or a movie), or one still for all: white where pixels are to be made.
+    """From a mask a frame (a sequence or a movie), or one still for all frames: white where pixels are to be made.
 
     `grow` widens the white by so many pixels. Raises `RequestError` for another size, rate or length than the plates',
     and for masks that are empty or cover everything.
@@ -62,24 +62,22 @@ def holes_of_mask(mask: str | Path, plates: Plates, *, grow: int = 0, may_be_emp
     first = next(iter(pictures))
     if first.shape[:2] != (plates.height, plates.width):
         raise RequestError(
-            f"{mask}: masks are {first.shape[1]}x{first.shape[0]}, {plates.path.name} is {plates.width}x{plates.height} "
-            "(width x height); make them of the same size"
+            f"{mask}: masks are {first.shape[1]}x{first.shape[0]}, {plates.path.name} is "
+            f"{plates.width}x{plates.height} (width x height); make them of the same size"
         )
     if None not in (pictures.rate, plates.rate) and pictures.rate != plates.rate:
         raise RequestError(
-            f"{mask}: masks have {pictures.rate} frames a second, {plates.path.name} has {plates.rate}; make them of the "
-            "same rate"
+            f"{mask}: masks have {pictures.rate} frames a second, {plates.path.name} has {plates.rate}; make them of "
+            "the same rate"
         )
     if pictures.num_frames not in (1, plates.num_frames):
         raise RequestError(
-            f"{mask}: {pictures.num_frames} masks for {plates.num_frames} frames of {plates.path.name} (expected as many, "
-            "or one for all)"
+            f"{mask}: {pictures.num_frames} masks for {plates.num_frames} frames of {plates.path.name} (expected as "
+            "many, or one for all)"
         )
 
     def frames() -> Iterator[np.ndarray]:
-        for picture in (
-            pictures if pictures.num_frames > 1 or plates.num_frames == 1 else repeat(first, plates.num_frames)
-        ):
+        for picture in pictures if pictures.num_frames == plates.num_frames else repeat(first, plates.num_frames):
             yield _grown(as_levels(picture, 255).max(-1) > _HALF, grow)
 
     return counted(frames, plates, str(mask), may_be_empty=may_be_empty)
@@ -122,7 +120,8 @@ def _parse_box(text: str, plates: Plates) -> dict[int, tuple[int, ...]]:
         match = re.fullmatch(r"(?:(\d+):)?(-?\d+),(-?\d+),(\d+),(\d+)", part)
         if match is None:
             raise RequestError(
-                f'--box "{part}" is no box (expected x,y,width,height, or with key frames 1001:10,20,64,64 1050:40,20,64,64)'
+                f'--box "{part}" is no box (expected x,y,width,height, or with key frames '
+                "1001:10,20,64,64 1050:40,20,64,64)"
             )
         if match[1] is None and len(text.split()) > 1:
             raise RequestError(f'--box "{part}": say at which frame, such as {plates.first_number}:{part}')

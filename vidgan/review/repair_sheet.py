@@ -17,9 +17,9 @@ from vidgan.review.compare import Comparison, compared
 from vidgan.review.export import export
 from vidgan.review.holes import Holes
 from vidgan.review.pictures import Pictures
+from vidgan.review.repair_files import stem_of
 from vidgan.review.repairs import Repaired
 from vidgan.review.sheets import contact_sheet
-from vidgan.review.trace import sidecar_path
 
 # Columns of a sheet, and rows of pixels of its pictures.
 COLUMNS, ROWS = 5, 144
@@ -52,7 +52,7 @@ def write_repair_sheet(results: Sequence[Repaired], output: Path) -> Path:
     sheet = contact_sheet(
         [tile[None] for tile in tiles], columns=len(moments), row_labels=labels, column_labels=numbers
     )
-    path = _beside(output)
+    path = output.with_name(f"{stem_of(output)}_sheet.png")
     write_still(path, sheet[0])
     return path
 
@@ -150,11 +150,3 @@ def _tile(picture: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
 
 def _seed_name(result: Repaired) -> str:
     return "seed " + result.target.name.partition("_seed")[2][:4].lstrip("0")
-
-
-def _beside(output: Path) -> Path:
-    """`out_sheet.png` for `out.mov`, `out.####.exr` or the folder `out`."""
-    if not output.suffix:
-        return output.with_name(f"{output.name}_sheet.png")
-    stem = sidecar_path(output).name.removesuffix(".json").removesuffix(output.suffix)
-    return output.with_name(f"{stem}_sheet.png")

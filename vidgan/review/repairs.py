@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import cached_property
 from pathlib import Path
 
@@ -21,16 +21,15 @@ import numpy as np
 
 from vidgan import __version__
 from vidgan.errors import RequestError
-from vidgan.files import writable_folder, write_text
 from vidgan.media.formats import Format
 from vidgan.media.plate_movies import write_plate_movie
 from vidgan.media.plate_stills import Change, write_plate_still
 from vidgan.media.plates import Plates, open_plates, plate_format, plate_target
 from vidgan.media.read_as import ReadAs
-from vidgan.media.sequences import FIRST_NUMBER, FrameSequence, is_pattern, parse_pattern
 from vidgan.media.stills import write_still
 from vidgan.review.holes import Holes, holes_of_boxes, holes_of_frames, holes_of_mask, parse_missing
-from vidgan.review.trace import Record, record_of, sidecar_path
+from vidgan.review.repair_files import RepairFiles
+from vidgan.review.trace import Record, record_of
 from vidgan.sampling.repair import Mender, View, first_needed, in_stretches, softened, with_grain
 from vidgan.sampling.windows import runs_of, stretches_around, stretches_of
 from vidgan.weights import LoadedRepairer
@@ -97,7 +96,6 @@ class Repaired:
     """The pattern of the masks that were found."""
     holes: Holes | None
     notes: tuple[str, ...]
-    sidecar: Path
 
 
 class Repair:
@@ -118,10 +116,9 @@ class Repair:
         self.loaded, self.wanted, self.data = loaded, wanted, loaded.provenance.config.data
         self._check_weights()
         self.plates = open_plates(input, read_as)
-        self.target = plate_target(self.plates, Path(output))
-        self.format: Format | None = plate_format(self.plates, self.target, format)
-        self.sidecar = sidecar_path(self.target)
-        self.masks = masks_beside(self.target, self.plates) if wanted.find else None
+        target = plate_target(self.plates, Path(output))
+        self.format: Format | None = plate_format(self.plates, target, format)
+        self.files = RepairFiles(self.plates, target, with_masks=wanted.find)
         if self.plates.missing and wanted.missing is None:
             shown = ", ".join(str(self.plates.first_number + index) for index in self.plates.missing[:8])
             raise RequestError(
@@ -129,7 +126,7 @@ class Repair:
             )
         self.given_holes = self._given_holes()
         self.description = self._description()
-        self.finished = self._look_what_is_there(overwrite)
+        self.finished = self.files.look_what_is_there(self.description, overwrite=overwrite)
 
     def _check_weights(self) -> None:
         config, degrain = self.loaded.provenance.config, self.wanted.degrain
@@ -190,65 +187,32 @@ class Repair:
     def _input_files(self) -> list[Path]:
         return self.plates.sequence.paths() if self.plates.sequence else [self.plates.path]
 
-    def _look_what_is_there(self, overwrite: bool) -> bool:
-        """Whether this very output is there already. Raises `RequestError` for another one's files."""
-        if self.target.resolve() == self.plates.path.resolve():
-            raise RequestError(f"{self.target}: is the input; give the output another name")
-        writable_folder(self.target.resolve().parent)
-        there = self._files_there()
-        masks = _existing(self.masks) if self.masks else []
-        if overwrite:
-            for path in [*there, *masks]:
-                path.unlink()
-            self.sidecar.unlink(missing_ok=True)
-            there = masks = []
-        if (there or masks) and not self._was_begun():
-            found = there[0] if there else masks[0]
-            raise RequestError(f"{found}: exists, and was made by another command; choose another name, or --overwrite")
-        return len(there) == (1 if self.format else self.plates.num_frames)
-
-    def _files_there(self) -> list[Path]:
-        if self.format:
-            return [self.target] if self.target.exists() else []
-        return [path for path in map(self.file, range(self.plates.num_frames)) if path.exists()]
-
-    def _was_begun(self) -> bool:
-        try:
-            return json.loads(self.sidecar.read_text(encoding="utf-8")) == self.description
-        except (OSError, ValueError):
-            return False
-
-    def file(self, index: int) -> Path:
-        """The still that a frame is written to."""
-        if not is_pattern(self.target):
-            return self.target
-        return _sequence(self.target).path(self.plates.first_number + index)
-
     def write(self, progress: Progress | None = None) -> Repaired:
         """Write what is not there yet."""
         holes, notes = self.given_holes, list(self.plates.notes)
-        write_text(self.sidecar, json.dumps(self.description, indent=2) + "\n")
+        self.files.write_sidecar(self.description)
         if self.wanted.find:
             self._find_masks(progress and _first_half(progress))
-            holes = holes_of_mask(self.masks, self.plates, grow=self.wanted.grow, may_be_empty=True)
+            holes = holes_of_mask(self.files.masks.path, self.plates, grow=self.wanted.grow, may_be_empty=True)
             notes += [] if any(holes.areas) else ["no damage was found"]
             progress = progress and _second_half(progress)
         if self.finished:
             pass
         elif self.format:
             changes = self._changes(holes, 0, progress)
-            notes += write_plate_movie(self.plates.path, self.target, changes, self.format, self.plates.rate)
+            notes += write_plate_movie(self.plates.path, self.files.target, changes, self.format, self.plates.rate)
         else:
-            first = next(index for index in range(self.plates.num_frames) if not self.file(index).exists())
+            first = self.files.first_missing
             self._write_stills(self._changes(holes, first, progress), first)
             notes += self._still_notes()
-        return Repaired(self.plates, self.target, self.masks, holes, tuple(notes), self.sidecar)
+        masks = self.files.masks.path if self.wanted.find else None
+        return Repaired(self.plates, self.files.target, masks, holes, tuple(notes))
 
     def _write_stills(self, changes: Iterable[Change | None], first: int) -> None:
         missing = set(self.plates.missing)
         for index, change in enumerate(changes, first):
             source, same_frame = self.plates.file(index), index not in missing
-            write_plate_still(source, self.file(index), change, self.plates.read_as, same_frame=same_frame)
+            write_plate_still(source, self.files.frame(index), change, self.plates.read_as, same_frame=same_frame)
 
     def _still_notes(self) -> list[str]:
         notes = []
@@ -301,15 +265,12 @@ class Repair:
 
     def _find_masks(self, progress: Progress | None) -> None:
         """Write masks of the damage that the network finds, those that are not there yet."""
-        total, sequence = self.plates.num_frames, _sequence(self.masks)
-        paths = [sequence.path(_mask_number(self.plates) + index) for index in range(total)]
-        first = next((index for index, path in enumerate(paths) if not path.exists()), total)
-        writable_folder(sequence.folder)
-        stretches = self._stretches()
+        total, masks, stretches = self.plates.num_frames, self.files.masks, self._stretches()
+        first = masks.first_missing
         views = self._views(None, first_needed(stretches, first)) if first < total else iter(())
         results = in_stretches(views, stretches, total, self._mender().find, first=first, wanted=lambda _: True)
         for index, (_, logits) in enumerate(results, first):
-            write_still(paths[index], np.where(logits > 0, np.uint8(255), np.uint8(0)))
+            write_still(masks.frame(index), np.where(logits > 0, np.uint8(255), np.uint8(0)))
             if progress:
                 progress(index + 1, total)
 
@@ -322,34 +283,7 @@ def _second_half(progress: Progress) -> Progress:
     return lambda done, total: progress(total + done, 2 * total)
 
 
-def masks_beside(target: Path, plates: Plates) -> Path:
-    """The pattern of the masks that are found for an output: `out_masks/out.####.png` beside `out.mov`."""
-    stem = sidecar_path(target).name.removesuffix(".json").removesuffix(target.suffix)
-    padding = plates.sequence.padding if plates.sequence else 0
-    return target.parent / f"{stem}_masks" / f"{stem}.{'#' * (padding or 4)}.png"
-
-
-def _mask_number(plates: Plates) -> int:
-    """Frame number of the first mask."""
-    return plates.first_number if plates.sequence and plates.sequence.padding else FIRST_NUMBER
-
-
-def _sequence(pattern: Path) -> FrameSequence:
-    return FrameSequence(*parse_pattern(pattern), ())
-
-
-def _existing(pattern: Path) -> list[Path]:
-    sequence = _sequence(pattern)
-    return sorted(sequence.folder.glob(f"{sequence.prefix}*{sequence.suffix}")) if sequence.folder.is_dir() else []
-
-
 def check_not_finished(repairs: list[Repair]) -> None:
     """Raise `RequestError` if there is nothing left to do."""
     if all(repair.finished for repair in repairs):
-        raise RequestError(f"{repairs[0].target}: exists, made by this very command; --overwrite makes it again")
-
-
-def with_seed(output: Path, wanted: Wanted, seed: int) -> tuple[Path, Wanted]:
-    """An alternative's name and settings: `out_seed0003.mov`, `out_seed0003.####.exr`."""
-    stem, dot, rest = output.name.partition(".")
-    return output.with_name(f"{stem}_seed{seed:04d}{dot}{rest}"), replace(wanted, seed=seed)
+        raise RequestError(f"{repairs[0].files.target}: exists, made by this very command; --overwrite makes it again")

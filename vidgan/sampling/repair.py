@@ -62,7 +62,7 @@ class Mender:
 
     @torch.inference_mode()
     def fill(self, views: Sequence[View], first_frame: int) -> Tensor:
-        """Holes filled, float32 [3, T, H, W] 0..1; elsewhere what came. `first_frame` is the index of the first view."""
+        """Holes filled, float32 [3, T, H, W] 0..1; elsewhere what came. `first_frame` is the first view's index."""
         video, hole = _tensors(views)
         top, bottom, left, right = self._surroundings(np.any([view.hole for view in views], axis=0))
         place = (..., slice(top, bottom), slice(left, right))
@@ -220,9 +220,9 @@ def in_stretches(
 ) -> Iterator[tuple[View, np.ndarray | None]]:
     """Yield each frame from index `first` on with what `make` made of it, float32 [H, W, C]; None where nothing did.
 
-    `views` begin at `first_needed`. `make` is given the views of a stretch and the index of its first; it is called only
-    where a view is `wanted`, and results of stretches are joined by `weight_in_time`. No more than a stretch of views
-    and of results is held.
+    `views` begin at `first_needed`. `make` is given the views of a stretch and the index of its first; it is called
+    only where a view is `wanted`, and results of stretches are joined by `weight_in_time`. No more than a stretch of
+    views and of results is held.
     """
     held: deque[View] = deque()
     made: dict[int, tuple[Tensor, int]] = {}
@@ -271,7 +271,7 @@ def softened(made: np.ndarray, view: View, pixels: int = SOFT_PIXELS) -> np.ndar
 
 
 def with_grain(picture: np.ndarray, strength: float, *, seed: int, frame: int) -> np.ndarray:
-    """A picture float32 [H, W, 3] 0..1 with soft grain of this standard deviation, a pure function of seed and frame."""
+    """A picture float32 [H, W, 3] 0..1 with soft grain of this standard deviation, decided by seed and frame."""
     height, width, channels = picture.shape
     white = unit_normal([seed, _GRAIN, frame], height * width * channels).reshape(height, width, channels)
     taps = np.array([0.25, 0.5, 0.25], np.float32)  # a binomial filter: grain is wider than a pixel

@@ -11,6 +11,7 @@ straight line and nothing jumps at a seam:
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -62,7 +63,7 @@ class Window:
     right: int
 
     def weights(self, height: int, width: int, ramp: int) -> np.ndarray:
-        """float32 [h, w] of what lies in a picture of this size: how much the window counts, 1 from `ramp` pixels on."""
+        """float32 [h, w] of what lies in a picture of this size: how much it counts, 1 from `ramp` pixels on."""
         rows = _weights(self.top, min(self.bottom, height), height, ramp)
         columns = _weights(self.left, min(self.right, width), width, ramp)
         return rows[:, None] * columns[None, :]
@@ -106,7 +107,7 @@ def _cells(any_in: np.ndarray, core: int) -> list[range]:
     start, stop = _extent(any_in, 0)
     count = -(-(stop - start) // core)
     edges = np.linspace(start, stop, count + 1).round().astype(int)
-    return [range(first, last) for first, last in zip(edges, edges[1:], strict=False)]
+    return [range(first, last) for first, last in pairwise(edges)]
 
 
 def _extent(any_in: np.ndarray, offset: int) -> tuple[int, int]:
