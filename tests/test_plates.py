@@ -273,9 +273,7 @@ def test_prores_stays_prores_and_outside_of_its_holes_differs_by_the_codecs_own_
 
 
 def test_timestamps_timecode_rate_sound_and_tags_of_a_movie_stay(tmp_path):
-    source = make_movie(
-        tmp_path / "a.mov", "prores_ks", "yuv444p10le", options={"profile": "4444"}, sound="pcm_s16le"
-    )
+    source = make_movie(tmp_path / "a.mov", "prores_ks", "yuv444p10le", options={"profile": "4444"}, sound="pcm_s16le")
     repaired_movie(source, tmp_path / "b.mov", "prores4444")
     with av.open(source) as one, av.open(tmp_path / "b.mov") as other:
         assert one.streams.video[0].average_rate == other.streams.video[0].average_rate == Fraction(24000, 1001)
