@@ -13,12 +13,13 @@ PACKAGE = Path(vidgan.__file__).parent
 
 # What each part may import of vidgan, beside itself.
 BOTTOM = {"errors", "files"}
-BASE = BOTTOM | {"clip", "config", "config_files"}
+BASE = BOTTOM | {"clip", "config", "config_files", "config_values"}
 ALLOWED = {
     "errors": set(),
     "files": {"errors"},
     "clip": {"errors"},
-    "config": {"errors"},
+    "config": {"config_values", "errors"},
+    "config_values": set(),
     "config_files": {"config", "errors"},
     "media": BASE,
     "nn": BASE - {"files"},

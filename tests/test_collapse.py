@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from io import StringIO
 from types import SimpleNamespace
 
@@ -134,12 +135,12 @@ def repeating(monkeypatch, labels, after):
     generate, calls = loop.generate, []
 
     def repeat_itself(generator, part, config):
-        video = generate(generator, part, config)
+        fake = generate(generator, part, config)
         calls.append(1)
         if len(calls) <= after:
-            return video
+            return fake
         same = torch.tensor([label in labels for label in part.labels.tolist()])
-        return torch.where(same[:, None, None, None, None], 0.001 * video, video)
+        return replace(fake, video=torch.where(same[:, None, None, None, None], 0.001 * fake.video, fake.video))
 
     monkeypatch.setattr(loop, "generate", repeat_itself)
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from vidgan.config import Config, parse_rate
+from vidgan.config import Config
 from vidgan.config_files import build_config, config_to_yaml, load_config
+from vidgan.config_values import parse_rate
 from vidgan.errors import ConfigError
 
 CONFIGS = Path(__file__).parents[1] / "configs"

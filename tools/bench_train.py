@@ -50,7 +50,7 @@ from vidgan.run_folder import RunFolder
 from vidgan.training.batches import cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.log import StatsLog
-from vidgan.training.loop import autocast, generate, update_discriminator, update_generator
+from vidgan.training.loop import autocast, make_fake, update_discriminator, update_generator
 from vidgan.training.rehearsal import needed_bytes
 from vidgan.training.state import TrainState, new_state
 
@@ -265,7 +265,7 @@ def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
     def forward() -> None:
         with torch.no_grad():
             for each in parts:
-                generate(state.generator, each, config)
+                make_fake(state, each, config)
 
     return {
         "forward": forward,

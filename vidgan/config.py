@@ -2,53 +2,11 @@
 
 from __future__ import annotations
 
-import re
-from fractions import Fraction
 from typing import Annotated, Literal
 
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    PlainSerializer,
-    model_validator,
-)
+from pydantic import Field, model_validator
 
-
-def parse_rate(value: object) -> Fraction:
-    """An exact rate from 24, "24000/1001", or "23.976" (three named decimals are the NTSC fractions).
-
-    Raises ValueError if it is not a positive number.
-    """
-    text = str(value).strip()
-    ntsc = {"23.976": "24000/1001", "23.98": "24000/1001", "29.97": "30000/1001", "59.94": "60000/1001"}
-    try:
-        rate = Fraction(ntsc.get(text, text))
-    except (ValueError, ZeroDivisionError):
-        raise ValueError(f'"{text}" is not a rate: write 24, 25 or 24000/1001') from None
-    if rate <= 0:
-        raise ValueError(f'"{text}" is not a rate: it must be above zero')
-    return rate
-
-
-Rate = Annotated[Fraction, BeforeValidator(parse_rate), PlainSerializer(str)]
-
-
-def _check_background(value: str) -> str:
-    if not re.fullmatch("#[0-9a-fA-F]{6}", value):
-        raise ValueError('write a colour as "#rrggbb", such as "#808080"')
-    return value
-
-
-Background = Annotated[str, AfterValidator(_check_background)]
-
-
-class Section(BaseModel):
-    """Strict base of all sections: unknown keys are errors, field docstrings are descriptions."""
-
-    model_config = ConfigDict(extra="forbid", use_attribute_docstrings=True, frozen=True)
+from vidgan.config_values import Background, NonNegative, Rate, Schedule, Section
 
 
 class DataConfig(Section):
@@ -97,12 +55,6 @@ class DataConfig(Section):
     """Layer or part of layered EXR files. Unset: the main picture."""
     background: Background = "#000000"
     """Colour that transparent pictures are laid over, "#rrggbb"."""
-
-
-NonNegative = Annotated[float, Field(ge=0)]
-
-Schedule = NonNegative | Annotated[dict[NonNegative, NonNegative], Field(min_length=1)]
-"""A number, or numbers by kclips, {0: 0.001, 200: 0.0001}: straight lines between, level before and after."""
 
 
 class AugmentConfig(Section):
@@ -294,9 +246,10 @@ class EvaluateConfig(Section):
     """Thousands of clips from one evaluation to the next; unset: none. See `vidgan evaluate` for all figures."""
     num_clips: int = Field(128, ge=8)
     """Takes that are rendered for it, and real clips they are compared with; each costs about a third of a second on
-    two cores if the weights of I3D are there."""
-    best_by: Literal["fvd", "frame_frechet", "coverage", "density"] | None = None
-    """Keep the checkpoint and the generator (RUN/best.safetensors) for which this figure was best so far."""
+    two cores if the weights of I3D are there. For `model.family: repair`, clips held out, damaged and mended."""
+    best_by: Literal["fvd", "frame_frechet", "coverage", "density", "psnr"] | None = None
+    """Keep the checkpoint and the generator (RUN/best.safetensors) for which this figure was best so far; "psnr" is of
+    networks that mend, the others of those that make clips."""
 
     @model_validator(mode="after")
     def _is_measured(self) -> EvaluateConfig:
@@ -326,4 +279,9 @@ class Config(Section):
         odd = [f"{name} is {side}" for name, side in sides.items() if side % REPAIR_MULTIPLE]
         if self.repairs and odd:
             raise ValueError(f"{odd[0]}: networks that mend need multiples of {REPAIR_MULTIPLE}")
+        if self.evaluate.best_by is not None and (self.evaluate.best_by == "psnr") != self.repairs:
+            raise ValueError(
+                f"evaluate.best_by is {self.evaluate.best_by}, which is not measured of networks that "
+                f"{'mend; psnr is' if self.repairs else 'make clips'}"
+            )
         return self

@@ -13,7 +13,7 @@ from rich.console import Console
 
 from vidgan.config import DataConfig
 from vidgan.config_files import build_config, load_config
-from vidgan.errors import FootageError, RequestError
+from vidgan.errors import RequestError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.cache import cache_folder
 from vidgan.footage.prepare import PreparedFootage
@@ -87,10 +87,7 @@ def judge(
     data = _settings(loaded, config, overrides)
     found = look_at_footage(footage, data, console)
     train = found.prepare("train")
-    try:
-        heldout = found.prepare("holdout")
-    except FootageError:  # none is set aside, or none of these can be read
-        heldout = None
+    heldout = found.held_out()
     train_clips = clips_of_footage(train, data.num_frames, data.frame_stride)
     heldout_clips = None if heldout is None else _like(heldout, train, data)
     num_real = len(train_clips) + (0 if heldout_clips is None else len(heldout_clips))

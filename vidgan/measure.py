@@ -62,7 +62,8 @@ class Measured(BaseModel):
     penalty_update_seconds: float
     sheet_seconds: float
     sheet_bytes: int
-    """Of both, each taken to be as large as that of real clips: takes come to look like them."""
+    """Of both, each taken to be as large as that of real clips: takes come to look like them. Of mended clips, the one
+    there is."""
     save_seconds: float
     checkpoint_bytes: int
     generator_bytes: int
@@ -137,7 +138,8 @@ def _measure(
         config=config, rate=RATE, class_names=class_names, manifest_hash=footage.manifest_hash, num_clips=0
     )
     began = time.perf_counter()
-    draw_samples(folder / "samples", state.generator_ema, clips, provenance)
+    samples = folder / "samples"
+    draw_samples(samples, state.generator_ema, clips, provenance)
     sheet_seconds = time.perf_counter() - began
     report(len(UPDATES) + 1)
 
@@ -149,7 +151,7 @@ def _measure(
         update_seconds=fmean(seconds[NUM_WARM_UP + 1 :]),
         penalty_update_seconds=seconds[NUM_WARM_UP],
         sheet_seconds=sheet_seconds,
-        sheet_bytes=2 * _size((folder / "samples").glob("*_real*")),
+        sheet_bytes=_size(samples.iterdir()) if config.repairs else 2 * _size(samples.glob("*_real*")),
         save_seconds=time.perf_counter() - began,
         checkpoint_bytes=_size(run.checkpoints.paths()),
         generator_bytes=_size([run.weights]),

@@ -20,6 +20,7 @@ from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.memory import held_to_available_memory, out_of_memory_in_words
 from vidgan.metrics.during_training import RunningEvaluation, is_better
+from vidgan.metrics.mending import RunningRepairs
 from vidgan.processor import set_up_processor
 from vidgan.progress import Pace, hours_minutes_seconds, training_bar
 from vidgan.run_folder import RunFolder
@@ -31,7 +32,7 @@ from vidgan.training.log import EVALUATED
 from vidgan.training.loop import train
 from vidgan.training.processes import Processes
 from vidgan.training.state import TrainState, averaged_generator, contents_of, new_state
-from vidgan.weights import LoadedGenerator, Provenance
+from vidgan.weights import LoadedGenerator, LoadedRepairer, Provenance
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,7 @@ def run_training(
     run: str | Path,
     *,
     console: Console,
+    heldout: PreparedFootage | None = None,
     max_seconds: float | None = None,
     clock: Callable[[], float] = time.monotonic,
     processes: Processes | None = None,
@@ -58,7 +60,8 @@ def run_training(
     """Train until `total_kclips`, a stop signal, or `max_seconds`; goes on from the run's checkpoint if it has one.
 
     `clock` tells seconds; with `time.process_time` they are those that the processor worked for this training. Each of
-    several `processes` calls this alike, with a folder that all of them see; the first writes there.
+    several `processes` calls this alike, with a folder that all of them see; the first writes there. A network that
+    mends is looked at, and measured, on `heldout`; without, on what it is trained on.
 
     Updates that are not finite are dropped; after many in a row training goes back, and after that too often it stops.
     A full disk is said and does not end training. Raises `ConfigError` if the run was begun with other settings,
@@ -71,16 +74,23 @@ def run_training(
     device = processes.device
     enough = out_of_memory_in_words(config, len(footage.class_names), device, run=run)
     with locked(run) if processes.first else nullcontext(), enough, held_to_available_memory(device):
-        return _Run(config, footage, run, console, processes).train(max_seconds, clock)
+        return _Run(config, footage, heldout or footage, run, console, processes).train(max_seconds, clock)
 
 
 class _Run:
     """A run in a folder that nobody else uses."""
 
     def __init__(
-        self, config: Config, footage: PreparedFootage, path: Path, console: Console, processes: Processes
+        self,
+        config: Config,
+        footage: PreparedFootage,
+        heldout: PreparedFootage,
+        path: Path,
+        console: Console,
+        processes: Processes,
     ) -> None:
-        self.config, self.footage, self.console, self.processes = config, footage, console, processes
+        self.config, self.footage, self.heldout = config, footage, heldout
+        self.console, self.processes = console, processes
         self.folder = RunFolder(path, config)
         if processes.first:
             try:
@@ -205,7 +215,11 @@ class _Run:
         self.processes.wait()
 
     def _draw_sheets(self) -> dict[str, float]:
-        return self.output.draw_sheets(self._averaged(), self.clips, self.provenance)
+        clips = self.clips
+        if self.config.repairs:
+            data = self.config.data
+            clips = ClipSampler(self.heldout, num_frames=data.num_frames, frame_stride=data.frame_stride, seed=0)
+        return self.output.draw_sheets(self._averaged(), clips, self.provenance)
 
     def _verdict(self) -> Verdict:
         """Whether the game has collapsed; said when it changes."""
@@ -215,13 +229,15 @@ class _Run:
             self.output.warn(f"{self.state.num_clips / 1000:.1f} kclips: {verdict}", self.state.num_clips)
         return verdict
 
-    def _evaluation(self) -> RunningEvaluation | None:
-        every = self.config.evaluate.every_kclips
+    def _evaluation(self) -> RunningEvaluation | RunningRepairs | None:
+        every, repairs = self.config.evaluate.every_kclips, self.config.repairs
         if every is None:
             return None
-        evaluation = RunningEvaluation(self.footage, self.config)
+        evaluation = (
+            RunningRepairs(self.heldout, self.config) if repairs else RunningEvaluation(self.footage, self.config)
+        )
         self.console.print(
-            f"evaluating {evaluation.num_clips} takes every {every:g} kclips"
+            f"evaluating {evaluation.num_clips} {'clips' if repairs else 'takes'} every {every:g} kclips"
             + (f"; no FVD: {evaluation.no_network}" if evaluation.no_network else ""),
             highlight=False,
             markup=False,
@@ -232,7 +248,8 @@ class _Run:
         """Figures by name, in the first process; all of them learn whether they are the best."""
         generator, figures, is_best = self._averaged(), {}, False
         if self.evaluation is not None:
-            loaded = LoadedGenerator(generator, self.provenance, weights_hash="", path=self.folder.path)
+            loaded_kind = LoadedRepairer if self.config.repairs else LoadedGenerator
+            loaded = loaded_kind(generator, self.provenance, weights_hash="", path=self.folder.path)
             with self.output.full_disk_survived("evaluate", self.state.num_clips):
                 figures = self.evaluation.figures(loaded)
             is_best = is_better(self.config.evaluate.best_by, figures, self.state.best_figure)

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import torch
 from torch import nn
 
 from vidgan.clip import clip_to_frames, frames_to_clip
+from vidgan.config import Config
 from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
+from vidgan.footage.prepare import PreparedFootage
+from vidgan.metrics.mending import fixed_clips, mended_clips
 from vidgan.metrics.motion import motion_energy, variety
-from vidgan.review.takes import write_sheets
+from vidgan.review.takes import write_sheets, write_strip
 from vidgan.sampling.names import class_name, name_of
 from vidgan.sampling.render import generate
 from vidgan.sampling.take import seed_take
@@ -23,15 +27,49 @@ SHEET_TAKES_PER_CLASS = 6
 SHEET_TAKES = 16
 
 
+def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, provenance: Provenance) -> Path:
+    """Write a sheet of fixed clips with each kind of damage, as they came, mended, and the truth; returns it."""
+    num_kinds = sum(share > 0 for share in provenance.config.repair.kinds.values())
+    clips = fixed_clips(footage, provenance.config, num_kinds)
+    shown = [
+        (clip.kind, name, clip_to_frames(video))
+        for clip in mended_clips(repairer, *clips)
+        for name, video in (("damaged", clip.damaged), ("mended", clip.mended), ("truth", clip.truth))
+    ]
+    kinds, names, frames = zip(*shown, strict=True)
+    sheet, _ = write_sheets(
+        folder / f"{provenance.num_clips:09d}_clips",
+        frames,
+        names=[f"{kind}, {name}" for kind, name in zip(kinds, names, strict=True)],
+        classes=kinds,
+        rate=provenance.rate,
+    )
+    return sheet
+
+
+def draw_damage(path: Path, footage: PreparedFootage, config: Config) -> None:
+    """Write a picture of each kind of damage on some footage: as it came, the hole in white, what is to be found."""
+    _, kinds, damaged = fixed_clips(footage, config, sum(share > 0 for share in config.repair.kinds.values()))
+    rows, names = [], []
+    for index, kind in enumerate(kinds):
+        masks = [mask[index, ..., None].expand(damaged.frames[index].shape) for mask in (damaged.hole, damaged.found)]
+        rows += [damaged.frames[index].numpy(), *(255 * mask.numpy().astype(np.uint8) for mask in masks)]
+        names += [f"{kind}, seen", f"{kind}, the hole", f"{kind}, to be found"]
+    write_strip(path, rows, names=names)
+
+
 def draw_samples(
     folder: Path, generator: nn.Module, clips: ClipSampler, provenance: Provenance
 ) -> tuple[Path, dict[str, float]]:
     """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
 
-    Returns the sheet of takes and four figures: motion and variety of both.
+    Returns the sheet of takes and four figures: motion and variety of both. Of a network that mends, the sheet that
+    `draw_repairs` writes, and no figures.
     """
     folder.mkdir(exist_ok=True)
     config = provenance.config
+    if config.repairs:
+        return draw_repairs(folder, generator, clips.footage, provenance), {}
     loaded = LoadedGenerator(generator, provenance, weights_hash="", path=folder)
     num_classes = len(provenance.class_names)
     takes = (

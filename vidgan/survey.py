@@ -11,7 +11,7 @@ from typing import Literal
 from rich.console import Console
 
 from vidgan.config import DataConfig
-from vidgan.errors import RequestError
+from vidgan.errors import FootageError, RequestError
 from vidgan.files import writable_folder, write_text
 from vidgan.footage.idx import prepare_images, read_idx
 from vidgan.footage.prepare import PreparedFootage, prepare_footage, prepared_bytes
@@ -41,6 +41,13 @@ class FoundFootage:
     """Of the frames at training size on the disk; 0 if none are written."""
     prepare: Callable[[Split], PreparedFootage]
     """Makes the frames that are not there yet, with progress. Raises `FootageError` if the split has no shot."""
+
+    def held_out(self) -> PreparedFootage | None:
+        """Frames of what is set aside for evaluation; None if nothing is, or none of it can be read."""
+        try:
+            return self.prepare("holdout")
+        except FootageError:
+            return None
 
 
 def look_at_footage(folder: str | Path, data: DataConfig, console: Console) -> FoundFootage:

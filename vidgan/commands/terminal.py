@@ -42,7 +42,7 @@ def mistakes_in_one_line(command: Callable[..., None]) -> Callable[..., None]:
 
 def exact_rate(text: str | None) -> Fraction | None:
     """`--rate` as a fraction. Raises `RequestError` in words."""
-    from vidgan.config import parse_rate
+    from vidgan.config_values import parse_rate
 
     try:
         return None if text is None else parse_rate(text)

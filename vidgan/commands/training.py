@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
 
 from vidgan.commands.terminal import DOES_NOT_FIT, STOPPED, console, seconds_of
+from vidgan.errors import RequestError
+
+if TYPE_CHECKING:
+    from vidgan.config import Config
 
 
 def train(
@@ -20,9 +24,13 @@ def train(
     ),
     time_budget: Annotated[str | None, typer.Option(help="Save and stop after this time, such as 8h or 1h30m")] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be trained, and stop")] = False,
+    show_damage: Annotated[
+        Path | None, typer.Option(help="Write a picture of each kind of damage to mend to this PNG, and stop")
+    ] = None,
 ) -> None:
-    """Train a generator on a folder of footage. Ctrl-C saves, exit code 130; the same command goes on.
+    """Train a generator on a folder of footage, or a network that mends it (configs/repair64.yaml).
 
+    Ctrl-C saves, exit code 130; the same command goes on.
     Under torchrun all processes train together. A run that was stopped leaves with 0 there, not to be started again.
     """
     from vidgan.config_files import load_config
@@ -32,6 +40,9 @@ def train(
     from vidgan.training.processes import joined_processes, one_by_one, under_torchrun
 
     settings = load_config(config, overrides)
+    if show_damage:
+        _show_damage(settings, footage, show_damage)
+        return
     max_seconds = None if time_budget is None else seconds_of(time_budget)
     if dry_run:
         found = look_at_footage(footage, settings.data, console)
@@ -40,9 +51,17 @@ def train(
     with joined_processes() as processes:
         own_console = console if processes.first else Console(quiet=True)
         with one_by_one():
-            prepared = look_at_footage(footage, settings.data, own_console).prepare("train")
+            found = look_at_footage(footage, settings.data, own_console)
+            prepared = found.prepare("train")
+            heldout = found.held_out() if settings.repairs else None
         result = run_training(
-            settings, prepared, run, console=own_console, max_seconds=max_seconds, processes=processes
+            settings,
+            prepared,
+            run,
+            console=own_console,
+            heldout=heldout,
+            max_seconds=max_seconds,
+            processes=processes,
         )
     if processes.first:
         typer.echo(f"{'finished' if result.finished else 'stopped'} at {result.num_clips / 1000:.1f} kclips")
@@ -51,6 +70,18 @@ def train(
             typer.echo("the same command goes on")
     if not result.finished and not under_torchrun():
         raise typer.Exit(STOPPED)
+
+
+def _show_damage(settings: Config, footage: Path, picture: Path) -> None:
+    """What `--show-damage` writes. Raises `RequestError` for a config without damage."""
+    from vidgan.samples import draw_damage
+    from vidgan.survey import look_at_footage
+
+    if not settings.repairs:
+        raise RequestError("--show-damage: this config makes clips and mends none; set model.family=repair")
+    found = look_at_footage(footage, settings.data, console)
+    draw_damage(picture, found.held_out() or found.prepare("train"), settings)
+    typer.echo(picture)
 
 
 def plan(

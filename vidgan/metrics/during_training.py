@@ -15,6 +15,8 @@ from vidgan.metrics.evaluate import Evaluator
 from vidgan.metrics.features import find_i3d
 from vidgan.weights import LoadedGenerator
 
+LARGER_IS_BETTER = ("coverage", "density", "psnr")
+
 
 class RunningEvaluation:
     """Compares takes of seeds 1, 2, ... with the same real clips each time. It draws nothing that training draws."""
@@ -46,8 +48,7 @@ class RunningEvaluation:
 
 
 def is_better(figure: str | None, figures: dict[str, float], best: float | None) -> bool:
-    """Whether a figure (a distance, `coverage` or `density`) is better than the best so far; not if it is missing."""
+    """Whether a figure (a distance, or one of `LARGER_IS_BETTER`) is better than the best so far; not if missing."""
     if figure is None or figure not in figures:
         return False
-    larger_is_better = figure in ("coverage", "density")
-    return best is None or (figures[figure] > best if larger_is_better else figures[figure] < best)
+    return best is None or (figures[figure] > best if figure in LARGER_IS_BETTER else figures[figure] < best)

@@ -15,11 +15,12 @@ Convolutional in space and time: any length, any size that is a multiple of `mul
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
-from einops import einsum, rearrange
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -104,16 +105,13 @@ class RepairNetwork(nn.Module):
             (3 * channels + 4) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
-            halving_convolution(larger.channels, smaller.channels, kernel=4)
-            for larger, smaller in zip(downwards, downwards[1:], strict=False)
+            halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
         )
         self.encoder = nn.ModuleList(
             nn.Sequential(*(RepairBlock(level) for _ in range(count)))
             for level, count in zip(downwards, BLOCKS_PER_LEVEL, strict=True)
         )
-        self.up = nn.ModuleList(
-            projection(smaller.channels, larger.channels) for smaller, larger in zip(levels, levels[1:], strict=False)
-        )
+        self.up = nn.ModuleList(projection(smaller.channels, larger.channels) for smaller, larger in pairwise(levels))
         self.decoder = nn.ModuleList(RepairBlock(level) for level in levels[1:])
         last = levels[-1].channels
         # By pixel: weights of three candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
@@ -121,7 +119,8 @@ class RepairNetwork(nn.Module):
             last, (3 + channels + 2) * PIXEL_FOLD**2, temporal=False, pad_time=True, gain=HEAD_GAIN
         )
         self.to_fields = convolution(last, 4 + channels * NOISE_DIM, temporal=False, pad_time=True, gain=HEAD_GAIN)
-        nn.init.normal_(self.to_fields.bias[4:].data)  # any direction: none is worse than no direction
+        with torch.no_grad():
+            self.to_fields.bias[4:].normal_()  # any direction is better than none
 
     def forward(
         self, video: Tensor, hole: Tensor, grain: Tensor, noise: Tensor, *, in_parts: bool = False
@@ -185,7 +184,7 @@ def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Te
     frames = F.interpolate(frames, directions.shape[3:], mode="bilinear")
     noise = rearrange(frames, "(b t) n h w -> b n t h w", b=noise.shape[0])
     directions = F.normalize(rearrange(directions, "b (c n) t h w -> b c n t h w", n=NOISE_DIM), dim=2)
-    along = einsum(directions, noise, "b c n t h w, b n t h w -> b c t h w")
+    along = (directions * noise[:, None]).sum(2)  # faster than a matrix product for each pixel
     return upsample_space(along, height, width, mode="bilinear")
 
 

@@ -117,8 +117,13 @@ def write_sheets(
     row_labels = [name for name, _ in groups] if by_class else []
     movie, still = stem.with_name(f"{stem.name}.mp4"), stem.with_name(f"{stem.name}.png")
     write_movie(movie, iter(contact_sheet(frames, columns=columns, row_labels=row_labels)), rate=rate or STILL_RATE)
-    write_still(still, strip_sheet(frames, row_labels=names))
+    write_strip(still, frames, names=names)
     return [movie, still]
+
+
+def write_strip(path: Path, frames: Sequence[np.ndarray], *, names: Sequence[str]) -> None:
+    """Write clips uint8 [T, H, W, C] laid out over time, one a row, with their names left of them."""
+    write_still(path, strip_sheet(frames, row_labels=names))
 
 
 def check_size(data: DataConfig, scale: int) -> None:

@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, model_validator
 
-from vidgan.config import Section
+from vidgan.config_values import Section
 from vidgan.errors import RequestError, did_you_mean
 from vidgan.sampling.latents import MAX_SEED
 from vidgan.weights import LoadedGenerator

@@ -13,7 +13,8 @@ from torch import Tensor
 from vidgan.clip import to_float
 from vidgan.config import Config
 from vidgan.footage.augment import mirror_clips
-from vidgan.nn.family import Generator
+from vidgan.footage.damage import Damaged, damage_batch
+from vidgan.nn.family import Generator, Repairer
 from vidgan.training.draws import Draws, draws_of_update
 from vidgan.training.processes import Processes
 
@@ -26,6 +27,26 @@ class Clips(Protocol):
 
 
 @dataclass(frozen=True)
+class DamagedVideo:
+    """`vidgan.footage.damage.Damaged` as networks see it."""
+
+    video: Tensor
+    """[B, C, T, H, W] -1..1."""
+    hole: Tensor
+    """float32 [B, 1, T, H, W], 1 where pixels are to be made."""
+    found: Tensor
+    """float32 [B, 1, T, H, W], 1 where damage is to be found."""
+    grain: Tensor
+    """float32 [B], the standard deviation of noise to be taken off, of voxels -1..1."""
+
+    @property
+    def made(self) -> Tensor:
+        """Where the truth differs from what came, whether that is told or not: float32 [B, 1, T, H, W]."""
+        noisy = (self.grain > 0).to(self.hole.dtype).view(-1, 1, 1, 1, 1)
+        return torch.maximum(torch.maximum(self.hole, self.found), noisy)
+
+
+@dataclass(frozen=True)
 class Part:
     """What one pass of the networks works on: a batch, or one of the parts it is cut into."""
 
@@ -34,6 +55,8 @@ class Part:
     labels: Tensor
     """int64 [B]."""
     draws: Draws
+    damaged: DamagedVideo | None
+    """The same clips as a network that mends is given them; None where clips are made from noise."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +66,7 @@ class _Batch:
     frames: Tensor
     labels: Tensor
     draws: Draws
+    damaged: Damaged | None
     copied: torch.cuda.Event | None
     """When the copies to a GPU are done; None on a CPU."""
 
@@ -51,7 +75,7 @@ class Batches:
     """Each update's share of real clips and draws for one process; the same whoever asks when."""
 
     def __init__(
-        self, clips: Clips, config: Config, generator: Generator, device: torch.device, processes: Processes
+        self, clips: Clips, config: Config, generator: Generator | Repairer, device: torch.device, processes: Processes
     ) -> None:
         self._clips, self._config, self._generator = clips, config, generator
         self._device, self._processes = device, processes
@@ -73,7 +97,7 @@ class Batches:
             torch.cuda.current_stream().wait_event(batch.copied)
         self._current = batch  # whose memory must not be given to the next copies while this update runs
         self.seconds_waited += time.perf_counter() - began
-        return cut_batch(batch.frames, batch.labels, batch.draws, self._config)
+        return cut_batch(batch.frames, batch.labels, batch.draws, self._config, batch.damaged)
 
     def close(self) -> None:
         """Let the thread end."""
@@ -83,27 +107,41 @@ class Batches:
         share = self._processes.share(self._config.train.batch_size)
         frames, labels = self._clips.batch(num_clips + share.start, share.stop - share.start)
         draws = draws_of_update(self._config, self._generator, num_clips).part(share)
+        damaged = None
+        if self._config.repairs:
+            damaged = damage_batch(frames, num_clips + share.start, self._config.repair, self._config.train.seed)
         if self._side is None:
-            return _Batch(frames, labels, draws, None)
+            return _Batch(frames, labels, draws, damaged, None)
         with torch.cuda.stream(self._side):
             frames, labels, draws = self._copied(frames), self._copied(labels), draws.each(self._copied)
-            return _Batch(frames, labels, draws, self._side.record_event())
+            damaged = damaged and damaged.each(self._copied)
+            return _Batch(frames, labels, draws, damaged, self._side.record_event())
 
     def _copied(self, tensor: Tensor) -> Tensor:
         """To the GPU, while it computes: from memory that is not paged out, and in a stream of its own."""
         return tensor.pin_memory().to(self._device, non_blocking=True)
 
 
-def cut_batch(frames: Tensor, labels: Tensor, draws: Draws, config: Config) -> list[Part]:
+def cut_batch(
+    frames: Tensor, labels: Tensor, draws: Draws, config: Config, damaged: Damaged | None = None
+) -> list[Part]:
     """Frames uint8 [B, T, H, W, C] and labels [B] as `train.accumulate` parts of one size."""
     size = len(labels) // config.train.accumulate
     parts = []
     for first in range(0, len(labels), size):
         clips = slice(first, first + size)
         drawn = draws.part(clips)
-        real = real_video(frames[clips], drawn.mirrored if config.augment.mirror else None)
-        parts.append(Part(real, labels[clips], drawn))
+        mirrored = drawn.mirrored if config.augment.mirror else None
+        given = damaged and damaged_video(damaged.each(lambda tensor, clips=clips: tensor[clips]), mirrored)
+        parts.append(Part(real_video(frames[clips], mirrored), labels[clips], drawn, given))
     return parts
+
+
+def damaged_video(damaged: Damaged, mirrored: Tensor | None = None) -> DamagedVideo:
+    """As `real_video` does with the clips."""
+    masks = [mask.float()[:, None] for mask in (damaged.hole, damaged.found)]
+    hole, found = masks if mirrored is None else (mirror_clips(mask, mirrored) for mask in masks)
+    return DamagedVideo(real_video(damaged.frames, mirrored), hole, found, damaged.grain)
 
 
 def real_video(frames: Tensor, mirrored: Tensor | None = None) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from vidgan.config import Config
 from vidgan.footage.augment import Augmentation, draw_augmentation
-from vidgan.nn.family import Generator
+from vidgan.nn.family import Generator, Repairer
 
 
 @dataclass(frozen=True)
@@ -21,9 +21,9 @@ class Draws:
     first_frame: int
     """Of the stretch that is generated: not always a take's first, so that no frame of a clip is always of one kind."""
     z: Tensor
-    """float32 [B, content_dim]."""
+    """float32 [B, content_dim]; [B, 0] for a network that mends."""
     motion: Tensor
-    """float32 [B, motion_dim, steps]."""
+    """float32 [B, motion_dim, steps], or the noise of a network that mends, [B, noise_dim, T, h, w]."""
     mirrored: Tensor
     """Whether left and right of the real clip are swapped, bool [B]."""
     real: Augmentation
@@ -52,21 +52,21 @@ class Draws:
         return replace(self, **changed)
 
 
-def draws_of_update(config: Config, generator: Generator, num_clips: int) -> Draws:
+def draws_of_update(config: Config, generator: Generator | Repairer, num_clips: int) -> Draws:
     """The draws of the update that begins at this clip: a pure function of the seed, the clock and the settings."""
     (state,) = np.random.SeedSequence([config.train.seed, num_clips]).generate_state(1, np.uint64)
     return draw_update(config, generator, torch.Generator().manual_seed(int(state) >> 1))
 
 
-def draw_update(config: Config, generator: Generator, draws: torch.Generator) -> Draws:
+def draw_update(config: Config, generator: Generator | Repairer, draws: torch.Generator) -> Draws:
     """From torch's generator `draws`, on the CPU."""
     count = config.train.batch_size
-    first_frame = int(torch.randint(generator.first_frames, (), generator=draws))
-    start, stop = generator.motion_window(first_frame, config.data.num_frames)
+    draw_latents = _draw_noise if config.repairs else _draw_take
+    first_frame, z, motion = draw_latents(config, generator, draws)
     return Draws(
         first_frame=first_frame,
-        z=torch.randn(count, generator.content_dim, generator=draws),
-        motion=torch.randn(count, generator.motion_dim, stop - start, generator=draws),
+        z=z,
+        motion=motion,
         mirrored=torch.rand(count, generator=draws) < 0.5,
         real=draw_augmentation(count, draws),
         fake=draw_augmentation(count, draws),
@@ -76,6 +76,22 @@ def draw_update(config: Config, generator: Generator, draws: torch.Generator) ->
         share=torch.rand(count, generator=draws),
         noise_seeds=torch.randint(2**62, (count,), generator=draws),
     )
+
+
+def _draw_take(config: Config, generator: Generator, draws: torch.Generator) -> tuple[int, Tensor, Tensor]:
+    """What decides clips that are made."""
+    count = config.train.batch_size
+    first_frame = int(torch.randint(generator.first_frames, (), generator=draws))
+    start, stop = generator.motion_window(first_frame, config.data.num_frames)
+    z = torch.randn(count, generator.content_dim, generator=draws)
+    return first_frame, z, torch.randn(count, generator.motion_dim, stop - start, generator=draws)
+
+
+def _draw_noise(config: Config, repairer: Repairer, draws: torch.Generator) -> tuple[int, Tensor, Tensor]:
+    """What decides between alternatives for clips that are mended."""
+    data, count = config.data, config.train.batch_size
+    sides = data.height // repairer.multiple, data.width // repairer.multiple
+    return 0, torch.empty(count, 0), torch.randn(count, repairer.noise_dim, data.num_frames, *sides, generator=draws)
 
 
 def noise_like(video: Tensor, seeds: Tensor) -> Tensor:

@@ -14,9 +14,9 @@ from torch import Tensor
 
 from vidgan.config import Config
 from vidgan.footage.augment import augment_video
-from vidgan.nn.family import Generator
 from vidgan.training.batches import Batches, Clips, Part
 from vidgan.training.draws import noise_like
+from vidgan.training.fakes import Fake, generate, mend
 from vidgan.training.losses import (
     between,
     finite_difference_penalty,
@@ -40,7 +40,8 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
 
     Update k is a pure function of the state and of (seed, clips seen), so a restored state goes on exactly. Each of
     several `processes` computes its share of every batch, and all yield the same but for the last key.
-    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, accuracy, relative_loss if the loss has one, and
+    Keys: loss_discriminator, loss_generator, logit_real, logit_fake, accuracy, relative_loss if the loss has one, those
+    of `vidgan.training.fakes`, and
     r1, r2, lipschitz and watch/... on updates that compute them, augment_strength if it adapts; dropped, 1 where a
     gradient was not finite: then no weight has changed since, and `state.trouble` says which; waiting, the share of the
     update's time spent waiting for its clips. `state.watch` says whether the game has collapsed.
@@ -71,7 +72,7 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
 
 def update_discriminator(
     state: TrainState, parts: list[Part], config: Config, processes: Processes = ALONE
-) -> tuple[dict[str, Tensor], list[Tensor]]:
+) -> tuple[dict[str, Tensor], list[Fake]]:
     """One step of the discriminator on real and generated clips, with penalties when they are due.
 
     Returns statistics, and the generated clips if the generator's step can go on from them: those of a batch in one
@@ -81,11 +82,11 @@ def update_discriminator(
     state.discriminator_optimizer.zero_grad(set_to_none=True)
     for part in parts:
         with torch.set_grad_enabled(whole):
-            fake = generate(state.generator, part, config)
-        loss, statistics = discriminator_loss(state, part, fake.detach(), config)
+            fake = make_fake(state, part, config)
+        loss, statistics = discriminator_loss(state, part, fake.video.detach(), config)
         (loss / len(parts)).backward()
         if state.watch.is_due(state.num_clips, config):
-            statistics |= state.watch.distances(part.real, fake, part.labels)
+            statistics |= state.watch.distances(part.real, fake.video, part.labels)
         sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in statistics.items()}
         if whole:
             fakes.append(fake)
@@ -151,20 +152,20 @@ def gammas_due(state: TrainState, config: Config) -> dict[str, float]:
 
 
 def update_generator(
-    state: TrainState, parts: list[Part], fakes: list[Tensor], config: Config, processes: Processes = ALONE
+    state: TrainState, parts: list[Part], fakes: list[Fake], config: Config, processes: Processes = ALONE
 ) -> dict[str, Tensor]:
     """One step of the generator against the discriminator as it now is; `fakes` as `update_discriminator` returns."""
     state.discriminator.requires_grad_(False)
     state.generator_optimizer.zero_grad(set_to_none=True)
-    total = 0
+    sums: dict[str, Tensor] = {}
     for index, part in enumerate(parts):
-        fake = fakes[index] if fakes else generate(state.generator, part, config)
-        loss = generator_loss(state, part, fake, config)
-        (loss / len(parts)).backward()
-        total = total + loss.detach() / len(parts)
+        fake = fakes[index] if fakes else make_fake(state, part, config)
+        losses = {"loss_generator": generator_loss(state, part, fake.video, config)} | fake.losses
+        (sum(losses.values()) / len(parts)).backward()
+        sums = {name: sums.get(name, 0) + value.detach() / len(parts) for name, value in losses.items()}
     step(state, "generator", processes)
     state.discriminator.requires_grad_(True)
-    return processes.average({"loss_generator": total})
+    return processes.average(sums)
 
 
 def step(state: TrainState, name: str, processes: Processes) -> None:
@@ -190,13 +191,10 @@ def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) 
     return sum_of_networks(objective.generator(logits_real, logits_fake)).mean()
 
 
-def generate(generator: Generator, part: Part, config: Config) -> Tensor:
-    """The clips of a part's latents and labels: video [B, C, T, H, W]."""
-    draws = part.draws
+def make_fake(state: TrainState, part: Part, config: Config) -> Fake:
+    """What the discriminator is to take for real: clips made from noise, or damaged clips that were mended."""
     with autocast(config.train.precision, part.labels.device):
-        return generator(
-            draws.z, draws.motion, part.labels, first_frame=draws.first_frame, num_frames=config.data.num_frames
-        )
+        return generate(state.generator, part, config) if part.damaged is None else mend(state.generator, part, config)
 
 
 def sum_of_networks(losses: Tensor) -> Tensor:

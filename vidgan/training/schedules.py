@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from vidgan.config import Config, Schedule
+from vidgan.config import Config
+from vidgan.config_values import Schedule
 
 # R1's weight for pictures of 32x32 pixels. Gradients of one clip are summed over its voxels, and the more of them the
 # same change of the clip is spread over, the smaller their squares: so the weight grows with the pixels, as in the
