@@ -2,6 +2,7 @@
 
 import shutil
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -37,7 +38,7 @@ def test_every_frame_is_in_a_stretch_and_neighbours_share_a_quarter(num_frames, 
     assert {frame for stretch in stretches for frame in stretch} == set(range(num_frames))
     assert all(len(stretch) == min(length, num_frames) for stretch in stretches)
     if length > 1:
-        for one, other in zip(stretches, stretches[1:], strict=False):
+        for one, other in pairwise(stretches):
             assert one.stop - other.start >= max(1, length // 4)
 
 
@@ -55,7 +56,7 @@ def test_a_gap_is_seen_with_clean_frames_on_both_sides_where_there_are_some(num_
 def test_runs_are_the_indices_themselves(indices):
     runs = runs_of(sorted(indices))
     assert [index for run in runs for index in run] == sorted(indices)
-    assert all(one.stop < other.start for one, other in zip(runs, runs[1:], strict=False))
+    assert all(one.stop < other.start for one, other in pairwise(runs))
 
 
 @settings(max_examples=50)
@@ -92,6 +93,18 @@ def test_a_hole_is_filled_at_any_size_smaller_than_the_model_too_and_nothing_els
     assert (made[:, 1] == 0.5).all()
 
 
+def test_beyond_the_edge_of_the_picture_nothing_is_taken_for_clean():
+    hole = np.zeros((5, 7), bool)
+    hole[3:, 4:] = True
+    made = mender(MeanOfWindow()).fill(views_of([hole], level=0.9), 0).numpy()
+    assert np.allclose(made, 0.9)
+
+
+def test_clean_frames_stay_as_they_are():
+    clean = np.zeros((8, 8), bool)
+    assert (mender().fill(views_of([clean, clean]), 0) == 0.5).all()
+
+
 def test_a_hole_too_large_to_see_around_is_mended_at_half_the_size_first_and_its_middle_stays():
     sizes = []
 
@@ -111,6 +124,11 @@ def test_a_hole_too_large_to_see_around_is_mended_at_half_the_size_first_and_its
 def test_what_is_clean_at_another_time_is_not_too_deep():
     hole = torch.ones(1, 4, 20, 20)
     assert deep_in(hole, 4).all()
+    hole[:, 2, :, :3] = 0  # at one moment, the left columns
+    deep = deep_in(hole, 4)
+    assert deep[:, [0, 1, 3], :, 3:].all()
+    assert not deep[..., :3].any()
+    assert not deep[:, 2, :, :7].any()
     hole[:, 2] = 0
     assert not deep_in(hole, 4).any()
     hole = torch.zeros(1, 2, 20, 20)
@@ -140,7 +158,7 @@ def in_order(make, stretches, num_frames, holes, first=0):
 
 
 def test_no_seam_in_time_between_stretches():
-    """Each stretch fills with the index of its first frame; shared frames go from one to the next in a straight line."""
+    """Each stretch fills with the index of its first frame; frames they share go over in a straight line."""
     hole = np.ones((2, 2), bool)
     stretches = stretches_of(40, 16)
     made = in_order(lambda views, first: torch.full((1, len(views), 2, 2), float(first)), stretches, 40, [hole] * 40)
@@ -175,7 +193,8 @@ def test_no_more_than_a_stretch_of_frames_is_held():
 
     def views():
         nonlocal taken
-        for taken in range(1, 201):
+        while True:
+            taken += 1
             yield View(np.zeros((1, 1, 3), np.float32), np.ones((1, 1), bool))
 
     given_back = in_stretches(views(), stretches_of(200, 16), 200, lambda seen, _: torch.zeros(1, len(seen), 1, 1))
@@ -252,6 +271,7 @@ def test_a_masked_sequence_is_filled_in_its_hole_alone_under_its_own_names(plate
     made, before = frames_of("out/shot.####.png"), pictures()
     assert frame_sequence_from_pattern("out/shot.####.png").numbers == tuple(range(1001, 1007))
     assert (made[:, 10:14, 12:18] == MADE).all()
+    assert (made[:, 8, 10:20] != MADE).all()  # the edge goes over into what is around
     hole = read_still("mask.png").rgb[..., 0] > 0
     assert (made[:, ~hole] == before[:, ~hole]).all()
 

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import OpenEXR
 import OpenImageIO as oiio
 
 from vidgan.errors import MediaError
@@ -37,7 +38,8 @@ _EXACT = {
     ".tga": ("uint8",),
     ".bmp": ("uint8",),
 }
-_TIMECODES = ("smpte:TimeCode", "dpx:TimeCode", "timeCode")
+# As OpenEXR and OpenImageIO call them.
+_TIMECODES = ("timeCode", "dpx:TimeCode")
 
 
 @dataclass(frozen=True, eq=False)
@@ -83,24 +85,11 @@ def write_plate_still(
                 shutil.copyfile(source, beside)
                 return
             with open_still(source) as file:
-                pixels = [_raw(file, number) for number in range(len(file.parts))]
-                if change is not None:
-                    _, plan = plan_of(file, read_as)
-                    _apply(change, pixels[plan.layer.part], file, plan, read_as)
-                headers = [oiio.ImageSpec(part) for part in file.parts]
-                for header in headers if not same_frame else ():
-                    for name in _TIMECODES:
-                        header.erase_attribute(name)
-                _write(beside, headers, pixels)
+                colors = None if change is None else _changed_colors(change, file, plan_of(file, read_as)[1], read_as)
+                write = _write_exr if file.format == "exr" else _write
+                write(beside, file, colors, _TIMECODES if not same_frame else ())
     except OSError as error:
         raise MediaError(f"{target}: cannot be written ({error.strerror or error})") from None
-
-
-def _raw(file: StillFile, number: int) -> np.ndarray:
-    """[H, W, C] of all channels of a part: of its own type, or float64, which holds all of them, where types differ."""
-    part = file.parts[number]
-    kinds = {str(part.channelformat(channel)) for channel in range(part.nchannels)}
-    return file.pixels(number, list(range(part.nchannels)), kinds.pop() if len(kinds) == 1 else "double")
 
 
 def _colors(file: StillFile, plan: StillPlan) -> np.ndarray:
@@ -125,12 +114,24 @@ def _stored(picture: np.ndarray, plan: StillPlan, read_as: ReadAs) -> np.ndarray
     return stored if plan.source is None else from_display(stored, plan.source, read_as)
 
 
-def _apply(change: Change, pixels: np.ndarray, file: StillFile, plan: StillPlan, read_as: ReadAs) -> None:
-    """Put a change into the raw pixels of its part, in place."""
+@dataclass(frozen=True, eq=False)
+class _ChangedColors:
+    """What some channels become, as stored."""
+
+    part: int
+    channels: tuple[int, ...]
+    values: np.ndarray
+    """float32 [H, W, channels]."""
+    hole: np.ndarray
+    """bool [H, W]."""
+
+
+def _changed_colors(change: Change, file: StillFile, plan: StillPlan, read_as: ReadAs) -> _ChangedColors:
+    """A change of the picture taken back to what is stored."""
     part = file.parts[plan.layer.part]
-    colors = _colors(file, plan)
     made = _stored(change.picture, plan, read_as)
     if change.hole is None:
+        colors = _colors(file, plan)
         hole = np.ones(colors.shape[:2], bool)
         made = colors + (made - _stored(_picture(colors, plan, read_as), plan, read_as))
     else:
@@ -139,9 +140,7 @@ def _apply(change: Change, pixels: np.ndarray, file: StillFile, plan: StillPlan,
         made, hole = _in_data_window(made, part), _in_data_window(hole, part)
     if len(plan.layer.color) == 1:
         made = made.mean(-1, keepdims=True)
-    for place, channel in enumerate(plan.layer.color):
-        bits = part.get_int_attribute("oiio:BitsPerSample", 0)
-        pixels[..., channel][hole] = _as_stored_type(made[..., place][hole], pixels.dtype, bits)
+    return _ChangedColors(plan.layer.part, plan.layer.color, made, hole)
 
 
 def _in_data_window(shown: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
@@ -155,25 +154,50 @@ def _in_data_window(shown: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
 
 
 def _as_stored_type(values: np.ndarray, kind: np.dtype, bits: int) -> np.ndarray:
-    """Fractions -> whole numbers, rounded to the bits that are stored and widened as OpenImageIO does; floats stay."""
+    """Fractions -> whole numbers, rounded to the bits that are stored, which are the upper ones; floats stay."""
     if kind.kind == "f":
         return values.astype(kind)
     width = 8 * kind.itemsize
     bits = bits if width // 2 < bits < width else width
     codes = np.rint(values.clip(0, 1) * (2**bits - 1)).astype(np.uint32)
-    return (codes << (width - bits) | codes >> (2 * bits - width)).astype(kind)
+    return (codes << (width - bits)).astype(kind)
 
 
-def _write(path: Path, parts: list[oiio.ImageSpec], pixels: list[np.ndarray]) -> None:
-    """All parts with their headers. Raises `OSError` if they cannot be written."""
+def _write_exr(path: Path, file: StillFile, colors: _ChangedColors | None, without: tuple[str, ...]) -> None:
+    """By OpenEXR itself, which keeps every channel in its own type: OpenImageIO converts where types differ.
+
+    Raises `MediaError` if it cannot be read or written.
+    """
+    try:
+        exr = OpenEXR.File(str(file.path), separate_channels=True)
+        if colors is not None:
+            names = file.parts[colors.part].channelnames
+            for place, channel in enumerate(colors.channels):
+                pixels = exr.parts[colors.part].channels[names[channel]].pixels
+                pixels[colors.hole] = colors.values[..., place][colors.hole].astype(pixels.dtype)
+        for part in exr.parts:
+            for name in set(without) & set(part.header):
+                del part.header[name]
+        exr.write(str(path))
+    except (RuntimeError, ValueError, KeyError, TypeError) as error:
+        raise MediaError(
+            f"{file.path}: cannot be written again as EXR ({' '.join(str(error).split())[:160]})"
+        ) from None
+
+
+def _write(path: Path, file: StillFile, colors: _ChangedColors | None, without: tuple[str, ...]) -> None:
+    """By OpenImageIO: the header, and all channels in the one type that they have. Raises `OSError` if it cannot be."""
+    header = oiio.ImageSpec(file.parts[0])
+    pixels = file.pixels(0, list(range(header.nchannels)), str(header.format))
+    if colors is not None:
+        bits = header.get_int_attribute("oiio:BitsPerSample", 0)
+        for place, channel in enumerate(colors.channels):
+            made = colors.values[..., place][colors.hole]
+            pixels[..., channel][colors.hole] = _as_stored_type(made, pixels.dtype, bits)
+    for name in without:
+        header.erase_attribute(name)
     output = oiio.ImageOutput.create(str(path))
-    if output is None:
-        raise OSError(f"no writer for {path.suffix}")
-    written = output.open(str(path), parts[0] if len(parts) == 1 else tuple(parts))
-    for number, (part, values) in enumerate(zip(parts, pixels, strict=True)):
-        if number:
-            written = written and output.open(str(path), part, "AppendSubimage")
-        written = written and output.write_image(np.ascontiguousarray(values))
+    written = output.open(str(path), header) and output.write_image(np.ascontiguousarray(pixels))
     error = output.geterror()
     if not (output.close() and written):
         raise OSError(" ".join((error or output.geterror()).replace(f'"{path}"', "it").split())[:160])

@@ -64,6 +64,8 @@ class Mender:
     def fill(self, views: Sequence[View], first_frame: int) -> Tensor:
         """Holes filled, float32 [3, T, H, W] 0..1; elsewhere what came. `first_frame` is the first view's index."""
         video, hole = _tensors(views)
+        if not hole.any():
+            return (video + 1) / 2
         top, bottom, left, right = self._surroundings(np.any([view.hole for view in views], axis=0))
         place = (..., slice(top, bottom), slice(left, right))
         around = _Place(first_frame, top, left, *video.shape[2:])
