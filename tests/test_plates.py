@@ -29,6 +29,9 @@ HOLE[5:12, 8:20] = True
 HALF_GREY = Change(np.full((HEIGHT, WIDTH, 3), 0.5, np.float32), HOLE)
 
 
+TEN_BITS = {"oiio__BitsPerSample": 10}
+
+
 def write_raw(path, channels, kinds, values, **attributes):
     """Through OpenImageIO: `values` [H, W, C] in its own type, or float64 for channels of several kinds."""
     header = oiio.ImageSpec(values.shape[1], values.shape[0], len(channels), kinds[0])
@@ -75,7 +78,7 @@ def make_tiff16(folder):
 
 def make_dpx10(folder):
     codes = random_levels(np.uint16, 3) >> 6
-    bits = {"oiio__BitsPerSample": 10, "dpx__Transfer": "Printing density", "dpx__InputDevice": "A001"}
+    bits = TEN_BITS | {"dpx__Transfer": "Printing density", "dpx__InputDevice": "A001"}
     return write_raw(folder / "a.dpx", ("R", "G", "B"), ("uint16",), codes << 6 | codes >> 4, **bits)
 
 
@@ -108,6 +111,21 @@ def no_denormals():
     torch.set_flush_denormal(True)
     yield
     torch.set_flush_denormal(False)
+
+
+def test_ten_bits_are_rounded_to_and_not_cut_off(tmp_path):
+    source = write_raw(tmp_path / "a.dpx", ("R", "G", "B"), ("uint16",), random_levels(np.uint16, 3), **TEN_BITS)
+    change = Change(np.full((HEIGHT, WIDTH, 3), 0.2, np.float32), HOLE)
+    write_plate_still(source, tmp_path / "b.dpx", change, ReadAs())
+    assert (raw(tmp_path / "b.dpx")[0]["R"][HOLE] >> 6 == 205).all()  # 0.2 * 1023 = 204.6
+
+
+def test_a_frame_made_from_anothers_file_does_not_have_its_timecode(tmp_path):
+    source = make_exr_half(tmp_path)
+    write_plate_still(source, tmp_path / "b.exr", HALF_GREY, ReadAs(), same_frame=False)
+    header = raw(tmp_path / "b.exr")[1]
+    assert header.getattribute("smpte:TimeCode") is None
+    assert header.getattribute("studio") == "ours"
 
 
 @pytest.mark.usefixtures("no_denormals")
@@ -267,8 +285,10 @@ def test_a_lossless_movie_comes_back_bit_for_bit_outside_of_its_holes(pixel_form
 
 
 def test_a_frame_that_others_are_predicted_from_is_not_changed_for_them(tmp_path):
-    source = make_movie(tmp_path / "a.mkv", "libx264", "yuv420p", options={"qp": "0", "bf": "0"}, still=True)
-    write_plate_movie(source, tmp_path / "b.mkv", [HALF_GREY, *[None] * 4], FORMATS["ffv1"], Fraction(24000, 1001))
+    source = make_movie(
+        tmp_path / "a.mkv", "libx264", "yuv420p", num_frames=60, options={"qp": "0", "bf": "0"}, still=True
+    )
+    write_plate_movie(source, tmp_path / "b.mkv", [HALF_GREY, *[None] * 59], FORMATS["ffv1"], Fraction(24000, 1001))
     before, after = stored(source), stored(tmp_path / "b.mkv")
     assert (before[0][0] != after[0][0]).any()
     for one, other in zip(before[1:], after[1:], strict=True):

@@ -5,6 +5,7 @@ from fractions import Fraction
 from itertools import pairwise
 
 import numpy as np
+import OpenImageIO as oiio
 import pytest
 import torch
 from fake_repairers import GREY, Grey, MeanOfWindow, loaded
@@ -14,11 +15,14 @@ from typer.testing import CliRunner
 
 from vidgan.cli import app
 from vidgan.errors import MediaError, RequestError
+from vidgan.media.metadata import read_texts
 from vidgan.media.movie_writer import write_movie
 from vidgan.media.movies import read_movie
 from vidgan.media.plates import open_plates
 from vidgan.media.sequences import frame_sequence_from_pattern
+from vidgan.media.still_writer import StillLabels
 from vidgan.media.stills import read_still, write_still
+from vidgan.media.timecode import Timecode
 from vidgan.nn.build import build_generator
 from vidgan.review.holes import holes_of_boxes
 from vidgan.review.repairs import Repair, Wanted
@@ -206,12 +210,13 @@ def test_the_edge_of_a_hole_goes_over_into_what_is_clean_and_never_into_the_dama
     hole = np.zeros((20, 20), bool)
     hole[5:15, 5:15] = True
     picture = np.where(hole[..., None], 1.0, 0.2).astype(np.float32).repeat(3, -1)
+    picture[0, 0] = 0.7
     soft = softened(np.where(hole[..., None], 0.5, picture).astype(np.float32), View(picture, hole))
     assert soft[hole].max() <= 0.5 + 1e-6
     assert soft[10, 5, 0] == pytest.approx(0.3)
     assert soft[10, 6, 0] == pytest.approx(0.4)
     assert soft[10, 7, 0] == pytest.approx(0.5)
-    assert np.allclose(soft[~hole], 0.2)
+    assert (soft[~hole] == picture[~hole]).all()
 
 
 def test_alternatives_are_the_same_wherever_a_window_or_a_stretch_begins():
@@ -308,6 +313,19 @@ def test_missing_numbers_are_found_and_made_and_a_list_of_frames_is_made_anew(pl
     repaired("in.mkv", "out.mkv", missing="1,3-4")
     levels = [(frame.rgb() == MADE).all() for frame in read_movie("out.mkv")]
     assert levels == [False, True, False, True, True, False]
+
+
+def test_a_made_frame_has_the_header_of_the_one_before_but_for_its_timecode(plates):
+    timecode = Timecode.parse("01:00:00:00", Fraction(24))
+    for number in (1, 2, 4):
+        labels = StillLabels(timecode=timecode.plus(number), rate=Fraction(24), clip="shot")
+        write_still(f"e.{number}.exr", np.full((16, 16, 3), 0.2, np.float32), labels=labels)
+    result = repaired("e.#.exr", "out/e.#.exr", missing="gaps")
+    texts = [read_texts(f"out/e.{number}.exr") for number in (2, 3, 4)]
+    assert [text["clipname"] for text in texts] == ["shot"] * 3
+    headers = [oiio.ImageInput.open(f"out/e.{number}.exr").spec() for number in (2, 3, 4)]
+    assert [header.getattribute("smpte:TimeCode") is None for header in headers] == [False, True, False]
+    assert any("no timecode" in note for note in result.notes)
 
 
 def test_damage_is_found_and_its_masks_can_be_corrected_and_given_back(plates):

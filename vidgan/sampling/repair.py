@@ -268,7 +268,7 @@ def softened(made: np.ndarray, view: View, pixels: int = SOFT_PIXELS) -> np.ndar
     sums = cv2.blur(view.picture * clean[..., None], kernel, borderType=cv2.BORDER_CONSTANT)
     counts = cv2.blur(clean, kernel, borderType=cv2.BORDER_CONSTANT)[..., None]
     distance = cv2.distanceTransform(view.hole.astype(np.uint8), cv2.DIST_C, 3)[..., None]
-    share = np.where(counts > 0, (distance / (pixels + 1)).clip(0, 1), 1)
+    share = np.where(view.hole[..., None] & (counts > 0), (distance / (pixels + 1)).clip(0, 1), 1)
     return made * share + sums / np.where(counts > 0, counts, 1) * (1 - share)
 
 
