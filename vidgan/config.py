@@ -208,9 +208,9 @@ class RepairConfig(Section):
             "text": 1,
             "missing": 2,
             "repeated": 0.5,
-            "scratches": 1,
-            "dust": 1,
-            "dropouts": 0.5,
+            "scratches": 1.5,
+            "dust": 1.5,
+            "dropouts": 1,
             "grain": 1,
             "sensor": 1,
         }
@@ -227,9 +227,9 @@ class RepairConfig(Section):
     """Most frames in a row that are missing or repeated."""
     most_noise: float = Field(0.4, gt=0, le=1)
     """Largest standard deviation of noise, of voxels -1..1: 0.2 is 25 levels of 255."""
-    reconstruction: float = Field(30.0, ge=0)
+    reconstruction: float = Field(100.0, ge=0)
     """Weight of the distance from the truth where a clip was damaged, beside the adversarial loss."""
-    detection: float = Field(2.0, ge=0)
+    detection: float = Field(10.0, ge=0)
     """Weight of the cross-entropy of where damage is."""
 
     @model_validator(mode="after")

@@ -1,4 +1,4 @@
-"""What a pixel of a hole may be taken from: the nearest clean pixels before and after it in time, and those around it.
+"""What a pixel may be taken from: those around it, the nearest clean ones before and after it, their means over time.
 
     time      0   1   2   3   4   5
     clean     x   x   .   .   x   x
@@ -17,6 +17,9 @@ import torch.nn.functional as F
 from einops import rearrange
 from torch import Tensor
 
+# Frames over which means are taken: those at rest lose their noise in the long one, those that move blur in it.
+SHORT, LONG = 5, 15
+
 
 class Candidates(NamedTuple):
     """Of every pixel of a video, in holes and outside."""
@@ -27,10 +30,19 @@ class Candidates(NamedTuple):
     """The nearest clean value before in time, [B, C, T, H, W]; `here` where there is none."""
     after: Tensor
     """The same, after."""
+    short: Tensor
+    """The mean of clean values over `SHORT` frames around, [B, C, T, H, W]; `here` where there is none."""
+    long: Tensor
+    """The same over `LONG` frames."""
     since: Tensor
     """Frames since then, float32 [B, 1, T, H, W]; 0 where there is none."""
     until: Tensor
     """Frames until the one after."""
+
+    @property
+    def others(self) -> tuple[Tensor, ...]:
+        """All pictures but `here`."""
+        return self.before, self.after, self.short, self.long
 
 
 def candidates_of(video: Tensor, hole: Tensor) -> Candidates:
@@ -41,7 +53,8 @@ def candidates_of(video: Tensor, hole: Tensor) -> Candidates:
     after, until = (each.flip(2) for each in last_clean(video.flip(2), clean.flip(2)))
     before = torch.where(since > 0, before, here)
     after = torch.where(until > 0, after, here)
-    return Candidates(here, before, after, since, until)
+    short, long = (clean_mean(video, clean, here, width) for width in (SHORT, LONG))
+    return Candidates(here, before, after, short, long, since, until)
 
 
 def last_clean(video: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
@@ -52,6 +65,16 @@ def last_clean(video: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     last = F.pad(last[:, :, :-1], (0, 0, 0, 0, 1, 0), value=-1)
     values = video.gather(2, last.clamp(min=0).expand_as(video))
     return values, torch.where(last >= 0, times - last, 0).float()
+
+
+def clean_mean(video: Tensor, clean: Tensor, otherwise: Tensor, width: int) -> Tensor:
+    """Means of clean values over `width` frames around each pixel, [B, C, T, H, W]; `otherwise` if there are none."""
+    clean = clean.to(video.dtype)
+    times = torch.arange(video.shape[2], device=video.device)
+    start, stop = (times - width // 2).clamp(min=0), (times + width // 2 + 1).clamp(max=len(times))
+    until = [F.pad(each.cumsum(2), (0, 0, 0, 0, 1, 0)) for each in (video * clean, clean)]
+    sums, counts = (each[:, :, stop] - each[:, :, start] for each in until)
+    return torch.where(counts > 0.5, sums / counts.clamp(min=1), otherwise)
 
 
 def fill_from_around(video: Tensor, clean: Tensor) -> Tensor:

@@ -1,9 +1,9 @@
 """repair: a network that mends clips, a 3-D encoder-decoder with skips; the discriminator is conv3d's.
 
-    video, hole, grain --> candidates: here, before, after --> encoder -> decoder --> weights of the candidates,
-                                                                                      how far to move two of them,
-                                                                                      a residual, doubt, logits
-    noise --> directions of doubt --> + ------------------------------------------> mended video
+    video, hole, grain --> candidates: here, before, after, means --> encoder -> decoder --> weights of candidates,
+                                                                                             how far to move two,
+                                                                                             a residual, doubt, logits
+    noise --> directions of doubt --> + --> mended video
 
 On a plate with a resting camera the nearest clean frame is nearly perfect, and over a short gap a mixture of both
 neighbours is strong. So the network begins with these: before it has learnt anything, a hole is the mixture by distance
@@ -41,17 +41,21 @@ from vidgan.nn.levels import PIXEL_FOLD, Level
 
 # Levels of the encoder; the largest has half the picture's height and width, so that sides are multiples of 8.
 NUM_LEVELS = 3
-BLOCKS_PER_LEVEL = (1, 2, 2)
+BLOCKS_PER_LEVEL = (1, 1, 2)
+
+# here, before, after, and two means over time.
+NUM_CANDIDATES = 5
 
 NOISE_DIM = 8
 # The noise is smoothed over time, in frames (standard deviation), so that an alternative does not flicker.
 NOISE_WIDTH = 3.0
 
 # Heads begin small, so that the network begins as its candidates.
-HEAD_GAIN = 0.1
-# Logarithms of a candidate's weight before anything is learnt: of a clean pixel as it came, of what lies around a hole,
-# and of a candidate that does not exist. One that does has minus the logarithm of its distance.
-CLEAN, AROUND, ABSENT = 2.0, -3.0, -30.0
+HEAD_GAIN = 0.01
+# Logarithms of a candidate's weight before anything is learnt: of a clean pixel as it came, of one with noise, of what
+# lies around a hole, of means over time, and of a candidate that does not exist. The nearest clean pixels have minus
+# the logarithm of their distance.
+CLEAN, NOISY, AROUND, MEAN, ABSENT = 2.0, 0.0, -4.0, -4.0, -30.0
 # Pixels that a candidate moves where the head says 1.
 REACH_PIXELS = 4.0
 # A logarithm of doubt is kept within these: from a tenth of a level to half of the range.
@@ -76,6 +80,13 @@ class Mended(NamedTuple):
         return self.mean + self.log_doubt.detach().exp() * self.variation
 
 
+def normalised(x: Tensor) -> Tensor:
+    """[B, C, T, H, W] with mean 0 and variance 1 over the channels of each pixel, as in ConvNeXt (Liu et al. 2022): so
+    steps as large as a short training needs do not add up from block to block."""
+    channels_last = rearrange(x, "b c t h w -> b t h w c")
+    return rearrange(F.layer_norm(channels_last, x.shape[1:2]), "b t h w c -> b c t h w")
+
+
 class RepairBlock(nn.Module):
     """A residual block: a convolution within frames, one over time."""
 
@@ -88,7 +99,7 @@ class RepairBlock(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, c, T, h, w] -> the same shape."""
-        return x + self.conv2(activate(self.conv1(activate(x))))
+        return x + self.conv2(activate(self.conv1(activate(normalised(x)))))
 
 
 class RepairNetwork(nn.Module):
@@ -102,7 +113,7 @@ class RepairNetwork(nn.Module):
         self.levels, self.channels, self.checkpoint_activations = levels, channels, checkpoint_activations
         downwards = levels[::-1]
         self.input = convolution(
-            (3 * channels + 4) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
+            (5 * channels + 4) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
             halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
@@ -114,9 +125,9 @@ class RepairNetwork(nn.Module):
         self.up = nn.ModuleList(projection(smaller.channels, larger.channels) for smaller, larger in pairwise(levels))
         self.decoder = nn.ModuleList(RepairBlock(level) for level in levels[1:])
         last = levels[-1].channels
-        # By pixel: weights of three candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
+        # By pixel: weights of five candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
         self.to_pixels = convolution(
-            last, (3 + channels + 2) * PIXEL_FOLD**2, temporal=False, pad_time=True, gain=HEAD_GAIN
+            last, (NUM_CANDIDATES + channels + 2) * PIXEL_FOLD**2, temporal=False, pad_time=True, gain=HEAD_GAIN
         )
         self.to_fields = convolution(last, 4 + channels * NOISE_DIM, temporal=False, pad_time=True, gain=HEAD_GAIN)
         with torch.no_grad():
@@ -131,10 +142,10 @@ class RepairNetwork(nn.Module):
         x = self._features(found, hole, grain)
         height, width = video.shape[3:]
         pixels = unfold_pixels(self.to_pixels(x).float(), height, width)
-        weights, residual, doubt, logits = pixels.split([3, self.channels, 1, 1], dim=1)
+        weights, residual, doubt, logits = pixels.split([NUM_CANDIDATES, self.channels, 1, 1], dim=1)
         fields = self.to_fields(x).float()
         mended = Mended(
-            mean=self._mixture(found, hole, weights, fields[:, :4]) + residual,
+            mean=self._mixture(found, hole, grain, weights, fields[:, :4]) + residual,
             log_doubt=(doubt - 2).clamp(LEAST_DOUBT, MOST_DOUBT),
             variation=_variation(noise, fields[:, 4:], height, width) * hole,
             logits=logits - 3,
@@ -147,7 +158,8 @@ class RepairNetwork(nn.Module):
         strength = grain.view(-1, 1, 1, 1, 1).expand_as(hole)
         nearness = [torch.where(each > 0, 1 / each.clamp(min=1), 0) for each in (found.since, found.until)]
         # Differences, not pictures: bfloat16 has no room for a level of difference between two bright pixels.
-        x = torch.cat([here, found.before - here, found.after - here, hole, strength * 4, *nearness], dim=1)
+        differences = [other - here for other in found.others]
+        x = torch.cat([here, *differences, hole, strength * 4, *nearness], dim=1)
         x = self.input(fold_pixels(x).contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for index, blocks in enumerate(self.encoder):
@@ -158,22 +170,25 @@ class RepairNetwork(nn.Module):
         for project, block in zip(self.up, self.decoder, strict=True):
             skip = skips.pop()
             x = self._kept_small(block, skip + upsample_space(project(x), *skip.shape[3:]))
-        return activate(x)
+        return activate(normalised(x))
 
     def _kept_small(self, blocks: nn.Module, x: Tensor) -> Tensor:
         if self.checkpoint_activations and torch.is_grad_enabled():
             return checkpoint(blocks, x, use_reentrant=False)
         return blocks(x)
 
-    def _mixture(self, found: Candidates, hole: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
+    def _mixture(self, found: Candidates, hole: Tensor, grain: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
         """The candidates, two of them moved, by weights that start as said above: [B, C, T, H, W]."""
         height, width = hole.shape[3:]
         offsets = REACH_PIXELS * upsample_space(offsets, height, width, mode="bilinear")
-        start = [CLEAN + (AROUND - CLEAN) * hole]
+        clean = torch.where(grain > 0, NOISY, CLEAN).view(-1, 1, 1, 1, 1)
+        start = [torch.lerp(clean.expand_as(hole), torch.full_like(hole, AROUND), hole)]
         for distance in (found.since, found.until):
             start.append(torch.where(distance > 0, -distance.clamp(min=1).log(), ABSENT))
+        start += [torch.full_like(hole, MEAN)] * 2
         shares = (weights + torch.cat(start, dim=1)).softmax(1)
-        pictures = found.here, moved(found.before, offsets[:, :2]), moved(found.after, offsets[:, 2:])
+        neighbours = moved(found.before, offsets[:, :2]), moved(found.after, offsets[:, 2:])
+        pictures = found.here, *neighbours, found.short, found.long
         return sum(shares[:, index : index + 1] * picture for index, picture in enumerate(pictures))
 
 
