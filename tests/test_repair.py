@@ -26,8 +26,18 @@ from vidgan.media.timecode import Timecode
 from vidgan.nn.build import build_generator
 from vidgan.review.holes import holes_of_boxes
 from vidgan.review.repairs import Repair, Wanted
-from vidgan.sampling.repair import Mender, View, deep_in, first_needed, in_stretches, softened, with_grain
-from vidgan.sampling.windows import runs_of, stretches_around, stretches_of, weight_in_time, windows_over
+from vidgan.sampling.repair import Mender, deep_in, softened, with_grain
+from vidgan.sampling.stretches import (
+    Part,
+    View,
+    first_needed,
+    in_stretches,
+    runs_of,
+    stretches_around,
+    stretches_of,
+    weight_in_time,
+)
+from vidgan.sampling.windows import windows_over
 from vidgan.weights import Provenance, save_generator
 
 MADE = round((GREY + 1) * 127.5)
@@ -85,12 +95,20 @@ def mender(network=None, *, size=16, seed=None, grain=0.0):
     return Mender((network or Grey()).eval(), height=size, width=size, seed=seed, grain=grain)
 
 
+def filled(mender, views, first_frame=0):
+    """float32 [3, T, H, W] of the views with what was made laid into them."""
+    top, left, video = mender.fill(views, first_frame)
+    result = np.stack([view.picture for view in views]).transpose(3, 0, 1, 2)
+    result[:, :, top : top + video.shape[2], left : left + video.shape[3]] = video
+    return result
+
+
 @pytest.mark.parametrize("shape", [(40, 56), (5, 7), (16, 16), (17, 33)])
 def test_a_hole_is_filled_at_any_size_smaller_than_the_model_too_and_nothing_else_is_touched(shape):
     hole = np.zeros(shape, bool)
     hole[1:4, 2:5] = True
     views = views_of([hole, ~np.ones(shape, bool), hole])
-    made = mender().fill(views, 0).numpy()
+    made = filled(mender(), views, 0)
     assert made.shape == (3, 3, *shape)
     assert np.allclose(made[:, 0][:, hole], (GREY + 1) / 2)
     assert (made[:, 0][:, ~hole] == 0.5).all()
@@ -100,13 +118,13 @@ def test_a_hole_is_filled_at_any_size_smaller_than_the_model_too_and_nothing_els
 def test_beyond_the_edge_of_the_picture_nothing_is_taken_for_clean():
     hole = np.zeros((5, 7), bool)
     hole[3:, 4:] = True
-    made = mender(MeanOfWindow()).fill(views_of([hole], level=0.9), 0).numpy()
+    made = filled(mender(MeanOfWindow()), views_of([hole], level=0.9), 0)
     assert np.allclose(made, 0.9)
 
 
 def test_clean_frames_stay_as_they_are():
     clean = np.zeros((8, 8), bool)
-    assert (mender().fill(views_of([clean, clean]), 0) == 0.5).all()
+    assert (filled(mender(), views_of([clean, clean]), 0) == 0.5).all()
 
 
 def test_a_hole_too_large_to_see_around_is_mended_at_half_the_size_first_and_its_middle_stays():
@@ -119,7 +137,7 @@ def test_a_hole_too_large_to_see_around_is_mended_at_half_the_size_first_and_its
 
     hole = np.zeros((64, 64), bool)
     hole[16:48, 16:48] = True  # reach is 4 pixels: 32 -> 16 -> 8
-    made = mender(Watched()).fill(views_of([hole]), 0).numpy()
+    made = filled(mender(Watched()), views_of([hole]), 0)
     assert np.allclose(made[:, 0][:, hole], (GREY + 1) / 2)
     assert len(sizes) == 3
     assert sizes[-1] == 32 * 32 - 24 * 24
@@ -149,7 +167,7 @@ def test_no_seam_in_space_between_windows():
     picture = np.broadcast_to(ramp[None, :, None], (48, 160, 3)).copy()
     hole = np.zeros((48, 160), bool)
     hole[20:24, 10:150] = True
-    made = mender(MeanOfWindow(), size=32).fill([View(picture, hole)], 0).numpy()[0, 0]
+    made = filled(mender(MeanOfWindow(), size=32), [View(picture, hole)], 0)[0, 0]
     row = made[21, 10:150]
     assert row.max() - row.min() > 0.25  # there are several windows
     assert np.abs(np.diff(row)).max() < 1.5 * (row.max() - row.min()) / 16  # a ramp over the margin of 16 pixels
@@ -165,7 +183,9 @@ def test_no_seam_in_time_between_stretches():
     """Each stretch fills with the index of its first frame; frames they share go over in a straight line."""
     hole = np.ones((2, 2), bool)
     stretches = stretches_of(40, 16)
-    made = in_order(lambda views, first: torch.full((1, len(views), 2, 2), float(first)), stretches, 40, [hole] * 40)
+    made = in_order(
+        lambda views, first: Part(0, 0, torch.full((1, len(views), 2, 2), float(first))), stretches, 40, [hole] * 40
+    )
     values = np.array([frame[0, 0, 0] for frame in made])
     assert values[0] == 0
     assert values[-1] == 24
@@ -179,7 +199,8 @@ def test_work_that_was_interrupted_goes_on_the_same_at_any_frame_and_clean_stret
 
     def make(views, first):
         calls.append(first)
-        return torch.arange(first, first + len(views)).float().view(1, -1, 1, 1).expand(1, -1, 2, 2) * (first + 1)
+        values = torch.arange(first, first + len(views)).float() * (first + 1)
+        return Part(0, 0, values.view(1, -1, 1, 1).expand(1, -1, 2, 2))
 
     stretches = stretches_of(60, 16)
     whole = in_order(make, stretches, 60, holes)
@@ -201,7 +222,10 @@ def test_no_more_than_a_stretch_of_frames_is_held():
             taken += 1
             yield View(np.zeros((1, 1, 3), np.float32), np.ones((1, 1), bool))
 
-    given_back = in_stretches(views(), stretches_of(200, 16), 200, lambda seen, _: torch.zeros(1, len(seen), 1, 1))
+    def make(seen, _):
+        return Part(0, 0, torch.zeros(1, len(seen), 1, 1))
+
+    given_back = in_stretches(views(), stretches_of(200, 16), 200, make)
     for index, _ in enumerate(given_back, 1):
         assert taken - index < 16 + 4
 
@@ -224,11 +248,11 @@ def test_alternatives_are_the_same_wherever_a_window_or_a_stretch_begins():
     hole[30:34, 30:34] = True
     wide = hole.copy()
     wide[2, 2] = True  # the window begins elsewhere
-    one = mender(seed=3).fill(views_of([hole] * 4), 0).numpy()[:, 2][:, hole]
-    other = mender(seed=3).fill(views_of([wide] * 2), 2).numpy()[:, 0][:, hole]
+    one = filled(mender(seed=3), views_of([hole] * 4), 0)[:, 2][:, hole]
+    other = filled(mender(seed=3), views_of([wide] * 2), 2)[:, 0][:, hole]
     assert np.allclose(one, other, atol=1e-6)
-    assert not np.allclose(one, mender(seed=4).fill(views_of([hole] * 4), 0).numpy()[:, 2][:, hole])
-    assert np.allclose(mender().fill(views_of([hole]), 0).numpy()[:, 0][:, hole], (GREY + 1) / 2)
+    assert not np.allclose(one, filled(mender(seed=4), views_of([hole] * 4), 0)[:, 2][:, hole])
+    assert np.allclose(filled(mender(), views_of([hole]), 0)[:, 0][:, hole], (GREY + 1) / 2)
 
 
 def test_grain_is_as_strong_as_asked_and_belongs_to_its_seed_and_frame():

@@ -46,7 +46,8 @@ from vidgan.metrics.mending import DAMAGE_SEED
 from vidgan.processor import machine_name, set_up_processor
 from vidgan.progress import show_progress
 from vidgan.review.repairs import Repair, Wanted
-from vidgan.sampling.repair import Mender, View, softened
+from vidgan.sampling.repair import Mender, softened
+from vidgan.sampling.stretches import View, in_stretches
 from vidgan.survey import look_at_footage
 from vidgan.weights import LoadedRepairer, load_repairer
 
@@ -268,28 +269,32 @@ class Ours:
 
     def fill(self, case: Case) -> np.ndarray:
         """Holes filled, their edges softened."""
-        views = self._views(case, case.told)
-        made = Mender(self._loaded.repairer, **self._sizes).fill(views, 0).permute(1, 2, 3, 0).numpy()
-        return _levels(np.stack([softened(frame, view) for frame, view in zip(made, views, strict=True)]))
+        mender = Mender(self._loaded.repairer, **self._sizes)
+        mended = self._mended(case, case.told, mender.fill)
+        return _levels(view.picture if made is None else softened(made, view) for view, made in mended)
 
     def denoise(self, case: Case) -> np.ndarray:
         """Noise of the true strength taken off."""
         mender = Mender(self._loaded.repairer, **self._sizes, grain=case.strength / 127.5)
-        made = mender.denoise(self._views(case, np.zeros_like(case.told)), 0)
-        return _levels(made.permute(1, 2, 3, 0).numpy())
+        return _levels(made for _, made in self._mended(case, np.zeros_like(case.told), mender.denoise))
 
     def find(self, case: Case) -> np.ndarray:
         """Where it finds damage, bool [T, H, W]."""
-        logits = Mender(self._loaded.repairer, **self._sizes).find(self._views(case, np.zeros_like(case.told)), 0)
-        return (logits[0] > 0).numpy()
+        mender = Mender(self._loaded.repairer, **self._sizes)
+        mended = self._mended(case, np.zeros_like(case.told), mender.find)
+        return np.stack([made[..., 0] > 0 for _, made in mended])
 
     @staticmethod
-    def _views(case: Case, holes: np.ndarray) -> list[View]:
-        return [View(frame.astype(np.float32) / 255, hole) for frame, hole in zip(case.damaged, holes, strict=True)]
+    def _mended(case: Case, holes: np.ndarray, make: Callable) -> Iterator[tuple[View, np.ndarray | None]]:
+        pictures = case.damaged.astype(np.float32) / 255
+        views = [View(picture, hole) for picture, hole in zip(pictures, holes, strict=True)]
+        everywhere = not holes.any()
+        wanted = lambda view: everywhere or bool(view.hole.any())  # noqa: E731
+        return in_stretches(iter(views), [range(len(views))], len(views), make, wanted=wanted)
 
 
-def _levels(pictures: np.ndarray) -> np.ndarray:
-    return np.rint(pictures.clip(0, 1) * 255).astype(np.uint8)
+def _levels(pictures: Iterator[np.ndarray]) -> np.ndarray:
+    return np.stack([np.rint(picture.clip(0, 1) * 255).astype(np.uint8) for picture in pictures])
 
 
 # ---- the table

@@ -30,8 +30,8 @@ from vidgan.media.stills import write_still
 from vidgan.review.holes import Holes, holes_of_boxes, holes_of_frames, holes_of_mask, parse_missing
 from vidgan.review.repair_files import RepairFiles
 from vidgan.review.trace import Record, record_of
-from vidgan.sampling.repair import Mender, View, first_needed, in_stretches, softened, with_grain
-from vidgan.sampling.windows import runs_of, stretches_around, stretches_of
+from vidgan.sampling.repair import Mender, softened, with_grain
+from vidgan.sampling.stretches import View, first_needed, in_stretches, runs_of, stretches_around, stretches_of
 from vidgan.weights import LoadedRepairer
 
 # Levels of 8 bits in half of the voxels' range -1..1, and in the whole of a picture's 0..1.

@@ -14,8 +14,7 @@ goes on the same.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -28,23 +27,14 @@ from torch import Tensor
 
 from vidgan.nn.family import Repairer
 from vidgan.sampling.latents import unit_normal
-from vidgan.sampling.windows import Window, weight_in_time, windows_over
+from vidgan.sampling.stretches import Part, View
+from vidgan.sampling.windows import Window, windows_over
 
 # What noise is drawn for, beside a take's content and motion.
 _ALTERNATIVE, _GRAIN = 2, 3
 
 # Pixels over which what was made goes over into the clean pixels around it, inside the hole.
 SOFT_PIXELS = 2
-
-
-@dataclass(frozen=True, eq=False)
-class View:
-    """A frame as it is mended."""
-
-    picture: np.ndarray
-    """float32 [H, W, 3] 0..1; what it holds in the hole is not looked at."""
-    hole: np.ndarray
-    """bool [H, W]."""
 
 
 class Mender:
@@ -61,26 +51,24 @@ class Mender:
         self.reach, self.margin, self.core = side // 4, side // 2, 2 * side
 
     @torch.inference_mode()
-    def fill(self, views: Sequence[View], first_frame: int) -> Tensor:
-        """Holes filled, float32 [3, T, H, W] 0..1; elsewhere what came. `first_frame` is the first view's index."""
-        video, hole = _tensors(views)
+    def fill(self, views: Sequence[View], first_frame: int) -> Part:
+        """Holes filled: float32 [3, T, h, w] 0..1 of all that holes lie in. `first_frame` is the first view's index."""
+        hole = np.any([view.hole for view in views], axis=0)
         if not hole.any():
-            return (video + 1) / 2
-        top, bottom, left, right = self._surroundings(np.any([view.hole for view in views], axis=0))
-        place = (..., slice(top, bottom), slice(left, right))
-        around = _Place(first_frame, top, left, *video.shape[2:])
-        video[place] = self._filled(video[place], hole[place], around)
-        return (video + 1) / 2
+            return Part(0, 0, torch.zeros(3, len(views), 0, 0))
+        top, bottom, left, right = self._surroundings(hole)
+        video, holes = _tensors(views, (slice(top, bottom), slice(left, right)))
+        return Part(top, left, (self._filled(video, holes, _Place(first_frame, top, left, *hole.shape)) + 1) / 2)
 
     @torch.inference_mode()
-    def denoise(self, views: Sequence[View], first_frame: int) -> Tensor:
+    def denoise(self, views: Sequence[View], first_frame: int) -> Part:
         """Without its noise: float32 [3, T, H, W] 0..1."""
-        return (self._everywhere(views, first_frame)[:-1] + 1) / 2
+        return Part(0, 0, (self._everywhere(views, first_frame)[:-1] + 1) / 2)
 
     @torch.inference_mode()
-    def find(self, views: Sequence[View], first_frame: int) -> Tensor:
+    def find(self, views: Sequence[View], first_frame: int) -> Part:
         """How sure it is that a pixel is damaged: logits float32 [1, T, H, W]."""
-        return self._everywhere(views, first_frame)[-1:]
+        return Part(0, 0, self._everywhere(views, first_frame)[-1:])
 
     def _everywhere(self, views: Sequence[View], first_frame: int) -> Tensor:
         video, hole = _tensors(views)
@@ -176,10 +164,10 @@ def _white(key: list[int], shape: tuple[int, ...]) -> np.ndarray:
     return _white_by_key(tuple(key), shape)
 
 
-def _tensors(views: Sequence[View]) -> tuple[Tensor, Tensor]:
-    """Video float32 [3, T, H, W] -1..1, 0 in holes, and hole float32 [1, T, H, W]."""
-    hole = torch.from_numpy(np.stack([view.hole for view in views]))[None].float()
-    video = torch.from_numpy(np.stack([view.picture for view in views]))
+def _tensors(views: Sequence[View], place: tuple[slice, ...] = (slice(None),)) -> tuple[Tensor, Tensor]:
+    """Video float32 [3, T, H, W] -1..1, 0 in holes, and hole float32 [1, T, H, W], of a place in the picture."""
+    hole = torch.from_numpy(np.stack([view.hole[place] for view in views]))[None].float()
+    video = torch.from_numpy(np.stack([view.picture[place] for view in views]))
     video = rearrange(video, "t h w c -> c t h w") * 2 - 1
     return torch.where(hole > 0, 0.0, video), hole
 
@@ -209,51 +197,6 @@ def doubled(video: Tensor, height: int, width: int) -> Tensor:
     frames = rearrange(video, "c t h w -> t c h w")
     frames = F.interpolate(frames, scale_factor=2, mode="bilinear")[:, :, :height, :width]
     return rearrange(frames, "t c h w -> c t h w")
-
-
-def in_stretches(
-    views: Iterator[View],
-    stretches: Sequence[range],
-    num_frames: int,
-    make: Callable[[Sequence[View], int], Tensor],
-    *,
-    first: int = 0,
-    wanted: Callable[[View], bool] = lambda view: bool(view.hole.any()),
-) -> Iterator[tuple[View, np.ndarray | None]]:
-    """Yield each frame from index `first` on with what `make` made of it, float32 [H, W, C]; None where nothing did.
-
-    `views` begin at `first_needed`. `make` is given the views of a stretch and the index of its first; it is called
-    only where a view is `wanted`, and results of stretches are joined by `weight_in_time`. No more than a stretch of
-    views and of results is held.
-    """
-    held: deque[View] = deque()
-    made: dict[int, tuple[Tensor, int]] = {}
-    waiting = deque(stretch for stretch in stretches if stretch.stop > first)
-    start = first_needed(stretches, first)
-    for frame in range(start, num_frames):
-        while waiting and waiting[0].start <= frame:
-            stretch = waiting.popleft()
-            while start + len(held) < stretch.stop:
-                held.append(next(views))
-            seen = [held[index - start] for index in stretch]
-            if not any(wanted(view) for view in seen):
-                continue
-            for index, result in zip(stretch, rearrange(make(seen, stretch.start), "c t h w -> t h w c"), strict=True):
-                if index >= first and wanted(held[index - start]):
-                    weight = weight_in_time(stretch, index)
-                    before, counted = made.get(index, (0, 0))
-                    made[index] = before + result * weight, counted + weight
-        if not held:
-            held.append(next(views))
-        view, start = held.popleft(), start + 1
-        if frame >= first:
-            total, counted = made.pop(frame, (None, 1))
-            yield view, None if total is None else (total / counted).numpy()
-
-
-def first_needed(stretches: Sequence[range], first: int) -> int:
-    """The first frame that decides frame `first`, or comes with it."""
-    return min([first, *(stretch.start for stretch in stretches if stretch.start <= first < stretch.stop)])
 
 
 def softened(made: np.ndarray, view: View, pixels: int = SOFT_PIXELS) -> np.ndarray:

@@ -1,11 +1,7 @@
-"""Which parts of a plate a network sees at once: stretches of time, windows of the picture, and how parts are joined.
+"""Windows: which parts of a picture a network sees at once, and how they are joined.
 
-Where two parts overlap, each counts by its distance from its own edge, so that one goes over into the other in a
-straight line and nothing jumps at a seam:
-
-    frames      0 1 2 3 4 5 6 7 8 9 10 11
-    first       1 2 3 4 4 3 2 1                counts so much; where it is alone, that is all
-    second              1 2 3 4 4 3 2  1
+Where two windows overlap, each counts by its distance from its own edge, so that one goes over into the other in a
+straight line and nothing jumps at a seam.
 """
 
 from __future__ import annotations
@@ -14,42 +10,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
-
-
-def stretches_of(num_frames: int, length: int) -> list[range]:
-    """Frames seen together: `length` at once, or all there are; neighbours share a quarter of them.
-
-    Where they lie depends on nothing but these numbers, so that work that was interrupted goes on the same.
-    """
-    if num_frames <= length:
-        return [range(num_frames)]
-    shared = max(1, length // 4) if length > 1 else 0
-    starts = [*range(0, num_frames - length, length - shared), num_frames - length]
-    return [range(start, start + length) for start in starts]
-
-
-def stretches_around(gaps: list[range], num_frames: int, length: int) -> list[range]:
-    """One stretch of `length` a gap, or all frames, with as many frames before the gap as after it where they exist."""
-    length = min(length, num_frames)
-    middles = [(gap.start + gap.stop - length) // 2 for gap in gaps]
-    starts = dict.fromkeys(min(max(start, 0), num_frames - length) for start in middles)
-    return [range(start, start + length) for start in starts]
-
-
-def runs_of(indices: list[int]) -> list[range]:
-    """Consecutive indices, ascending, as half-open ranges.   [3, 4, 8] -> [3, 5), [8, 9)"""
-    runs: list[range] = []
-    for index in indices:
-        if runs and runs[-1].stop == index:
-            runs[-1] = range(runs[-1].start, index + 1)
-        else:
-            runs.append(range(index, index + 1))
-    return runs
-
-
-def weight_in_time(stretch: range, frame: int) -> int:
-    """How much a stretch counts at one of its frames."""
-    return min(frame - stretch.start + 1, stretch.stop - frame)
 
 
 @dataclass(frozen=True)
