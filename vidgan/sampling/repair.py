@@ -204,15 +204,19 @@ def softened(made: np.ndarray, view: View, pixels: int = SOFT_PIXELS) -> np.ndar
 
     It is mixed with the mean of the clean pixels nearby, never with what is damaged: a hole's edge shows no ghost.
     """
-    clean = (~view.hole).astype(np.float32)
-    if not clean.any():
+    edges = [np.flatnonzero(view.hole.any(axis)) for axis in (1, 0)]
+    if not len(edges[0]):
         return made
+    place = tuple(slice(max(0, places[0] - pixels - 1), places[-1] + pixels + 2) for places in edges)
+    hole, clean = view.hole[place], (~view.hole[place]).astype(np.float32)
     kernel = (2 * pixels + 1, 2 * pixels + 1)
-    sums = cv2.blur(view.picture * clean[..., None], kernel, borderType=cv2.BORDER_CONSTANT)
+    sums = cv2.blur(view.picture[place] * clean[..., None], kernel, borderType=cv2.BORDER_CONSTANT)
     counts = cv2.blur(clean, kernel, borderType=cv2.BORDER_CONSTANT)[..., None]
-    distance = cv2.distanceTransform(view.hole.astype(np.uint8), cv2.DIST_C, 3)[..., None]
-    share = np.where(view.hole[..., None] & (counts > 0), (distance / (pixels + 1)).clip(0, 1), 1)
-    return made * share + sums / np.where(counts > 0, counts, 1) * (1 - share)
+    distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_C, 3)[..., None]
+    share = np.where(hole[..., None] & (counts > 0), (distance / (pixels + 1)).clip(0, 1), 1)
+    result = made.copy()
+    result[place] = made[place] * share + sums / np.where(counts > 0, counts, 1) * (1 - share)
+    return result
 
 
 def with_grain(picture: np.ndarray, strength: float, *, seed: int, frame: int) -> np.ndarray:
