@@ -13,7 +13,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
+from tiny_runs import mending, tiny, two_classes, two_updates, weights_of, with_penalties
 
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import build_generator
@@ -43,6 +43,7 @@ GAMES = {
     "Wasserstein": with_penalties(loss="wasserstein", lipschitz_lambda=10.0, r1_gamma=0, r2_gamma=0),
     "two discriminators": with_frames(with_penalties()),
     "adaptive augmentation": adapting(with_penalties()),
+    "mending": mending(with_penalties()),
 }
 SHARDED = with_penalties(penalty="finite_difference", shard=True)
 

@@ -24,6 +24,12 @@ def tiny(**train_settings):
     )
 
 
+def mending(config, **repair_settings):
+    """The same for a network that mends clips."""
+    tree = config.model_dump(mode="json", exclude_unset=True)
+    return build_config(tree | {"model": tree["model"] | {"family": "repair"}, "repair": repair_settings})
+
+
 def two_classes(num_frames=12, size=16):
     """Class 0 is a bright square that moves right on the left half's ground; class 1 a dark clip that brightens."""
     moving = np.zeros((num_frames, size, size, 3), dtype=np.uint8)

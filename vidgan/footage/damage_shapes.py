@@ -164,7 +164,7 @@ def paint_dropouts(clip: np.ndarray, draws: np.random.Generator) -> tuple[np.nda
     for _ in range(draws.integers(1, max(2, num_frames))):
         frame, rows = int(draws.integers(num_frames)), int(max(1, round(draws.integers(1, 3) * height / 64)))
         row = int(draws.integers(0, height - rows))
-        left, right = np.sort(draws.integers(0, width + 1, 2))
+        left, right = np.sort(draws.integers(0, width, 2))
         right = min(width, max(right, left + width // 8))
         mask = np.zeros((height, width), bool)
         mask[row : row + rows, left:right] = True
@@ -174,7 +174,8 @@ def paint_dropouts(clip: np.ndarray, draws: np.random.Generator) -> tuple[np.nda
         elif how == 1:
             streak = draws.integers(0, 256, (rows, right - left, channels), np.uint8)
         else:
-            streak = np.roll(result[frame, row : row + rows], int(draws.integers(4, width // 2)), axis=1)[:, left:right]
+            shift = int(draws.integers(1, max(2, width // 2)))
+            streak = np.roll(result[frame, row : row + rows], shift, axis=1)[:, left:right]
         result[frame, row : row + rows, left:right] = streak
         marks.add(frame, mask)
     return result, marks

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from math import log10
+from statistics import fmean
 
 import torch
 from torch import Tensor, nn
@@ -101,18 +102,19 @@ class RunningRepairs:
 
     def figures(self, loaded: LoadedRepairer) -> dict[str, float]:
         """PSNR in dB where clips were damaged, by kind and (`psnr`) their mean; overlap of damage that was to be found
-        with what is found (intersection over union); `seconds` that they took."""
+        with what is found (intersection over union), by kind and (`overlap`) their mean; `seconds` that they took."""
         began = time.monotonic()
         sums: dict[str, list[float]] = defaultdict(lambda: [0.0, 0])
-        both = either = 0
+        found: dict[str, list[int]] = defaultdict(lambda: [0, 0])
         for clip in mended_clips(loaded.repairer, self._frames, self._kinds, self._damaged):
             squares, count = squared_error(clip)
             sums[clip.kind] = [sums[clip.kind][0] + squares, sums[clip.kind][1] + count]
             if clip.found.any():
                 seen = clip.logits > 0
-                both, either = both + int((seen & clip.found).sum()), either + int((seen | clip.found).sum())
-        figures = {f"psnr_{kind}": psnr(*each) for kind, each in sums.items() if each[1]}
-        figures["psnr"] = sum(figures.values()) / max(len(figures), 1)
-        if either:
-            figures["overlap_found"] = both / either
-        return figures | {"seconds": time.monotonic() - began}
+                found[clip.kind][0] += int((seen & clip.found).sum())
+                found[clip.kind][1] += int((seen | clip.found).sum())
+        psnrs = {f"psnr_{kind}": psnr(*each) for kind, each in sums.items() if each[1]}
+        overlaps = {f"overlap_{kind}": both / either for kind, (both, either) in found.items()}
+        means = {"psnr": fmean(psnrs.values())} if psnrs else {}
+        means |= {"overlap": fmean(overlaps.values())} if overlaps else {}
+        return means | psnrs | overlaps | {"seconds": time.monotonic() - began}

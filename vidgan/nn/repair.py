@@ -1,14 +1,15 @@
 """repair: a network that mends clips, a 3-D encoder-decoder with skips; the discriminator is conv3d's.
 
-    video, hole, grain --> candidates: here, before, after, means --> encoder -> decoder --> weights of candidates,
+    video, hole, grain --> candidates: here, before, after, mean  --> encoder -> decoder --> weights of candidates,
                                                                                              how far to move two,
                                                                                              a residual, doubt, logits
     noise --> directions of doubt --> + --> mended video
 
 On a plate with a resting camera the nearest clean frame is nearly perfect, and over a short gap a mixture of both
-neighbours is strong. So the network begins with these: before it has learnt anything, a hole is the mixture by distance
-of the nearest clean values before and after, and what lies around it where there are none. It learns how to weigh them,
-where to look for them, and what to add. How sure it is it learns as well, and noise acts only where it is not sure.
+neighbours is strong. So the network begins with these: before it has learnt anything, it mixes the nearest clean values
+before and after a hole and what lies around it by the errors that each would make of clean pixels nearby. It learns how
+to weigh them, where to look for them, and what to add. How sure it is it learns as well, and noise acts only where it
+is not sure.
 
 Convolutional in space and time: any length, any size that is a multiple of `multiple`.
 """
@@ -43,21 +44,26 @@ from vidgan.nn.levels import PIXEL_FOLD, Level
 NUM_LEVELS = 3
 BLOCKS_PER_LEVEL = (1, 1, 2)
 
-# here, before, after, and two means over time.
-NUM_CANDIDATES = 5
+# Here, before, after, and the mean over time.
+NUM_CANDIDATES = 4
 
 NOISE_DIM = 8
 # The noise is smoothed over time, in frames (standard deviation), so that an alternative does not flicker.
 NOISE_WIDTH = 3.0
 
 # Heads begin small, so that the network begins as its candidates.
-HEAD_GAIN = 0.01
-# Logarithms of a candidate's weight before anything is learnt: of a clean pixel as it came, of one with noise, of what
-# lies around a hole, of means over time, and of a candidate that does not exist. The nearest clean pixels have minus
-# the logarithm of their distance.
-CLEAN, NOISY, AROUND, MEAN, ABSENT = 2.0, 0.0, -4.0, -4.0, -30.0
-# Pixels that a candidate moves where the head says 1.
-REACH_PIXELS = 4.0
+HEAD_GAIN = 0.1
+# What candidates start from. Weights of pictures whose errors are not correlated are best as 1 / squared error; these
+# are logarithms: of a clean pixel as it came, of one with noise and of its mean over time, of what is added to a mean
+# in a hole, and of a candidate that does not exist. Errors grow with the distance in frames.
+CLEAN, NOISY, QUIET, MEAN, ABSENT = 2.0, -4.0, 0.0, -3.0, -30.0
+# The logit of a pixel that does not stand out, and how far one does whose logit is 0, of voxels -1..1.
+UNDAMAGED, STANDS_OUT = -4.0, 0.25
+# The least squared error that is believed: of a level.
+LEAST_ERROR = 1e-4
+# What a head's 1 means for a residual, and in pixels that a candidate moves: little, so that a step of training, which
+# changes all that a head is given alike, shakes neither.
+RESIDUAL_UNIT, PIXELS_UNIT = 0.1, 0.5
 # A logarithm of doubt is kept within these: from a tenth of a level to half of the range.
 LEAST_DOUBT, MOST_DOUBT = -7.0, 0.0
 
@@ -113,7 +119,7 @@ class RepairNetwork(nn.Module):
         self.levels, self.channels, self.checkpoint_activations = levels, channels, checkpoint_activations
         downwards = levels[::-1]
         self.input = convolution(
-            (5 * channels + 4) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
+            (4 * channels + 9) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
             halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
@@ -125,7 +131,7 @@ class RepairNetwork(nn.Module):
         self.up = nn.ModuleList(projection(smaller.channels, larger.channels) for smaller, larger in pairwise(levels))
         self.decoder = nn.ModuleList(RepairBlock(level) for level in levels[1:])
         last = levels[-1].channels
-        # By pixel: weights of five candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
+        # By pixel: weights of four candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
         self.to_pixels = convolution(
             last, (NUM_CANDIDATES + channels + 2) * PIXEL_FOLD**2, temporal=False, pad_time=True, gain=HEAD_GAIN
         )
@@ -138,17 +144,17 @@ class RepairNetwork(nn.Module):
     ) -> tuple[Tensor, Tensor] | Mended:
         """As `vidgan.nn.family.Repairer` says; `in_parts`, for training, all that is known of the mended video."""
         with torch.no_grad():
-            found = candidates_of(video.float(), hole.float())
+            found = candidates_of(video.float(), hole.float(), grain.float())
         x = self._features(found, hole, grain)
         height, width = video.shape[3:]
         pixels = unfold_pixels(self.to_pixels(x).float(), height, width)
         weights, residual, doubt, logits = pixels.split([NUM_CANDIDATES, self.channels, 1, 1], dim=1)
         fields = self.to_fields(x).float()
         mended = Mended(
-            mean=self._mixture(found, hole, grain, weights, fields[:, :4]) + residual,
+            mean=self._mixture(found, hole, grain, weights, fields[:, :4]) + RESIDUAL_UNIT * residual,
             log_doubt=(doubt - 2).clamp(LEAST_DOUBT, MOST_DOUBT),
             variation=_variation(noise, fields[:, 4:], height, width) * hole,
-            logits=logits - 3,
+            logits=logits + start_logits(found),
         )
         return mended if in_parts else (mended.video, mended.logits)
 
@@ -156,10 +162,11 @@ class RepairNetwork(nn.Module):
         """What decides, at half the picture's size: [B, c, T, h, w]."""
         here = found.here
         strength = grain.view(-1, 1, 1, 1, 1).expand_as(hole)
+        errors = [torch.log(error + LEAST_ERROR) / 4 + 1 for error in (found.error_around, found.error_over_time)]
         nearness = [torch.where(each > 0, 1 / each.clamp(min=1), 0) for each in (found.since, found.until)]
         # Differences, not pictures: bfloat16 has no room for a level of difference between two bright pixels.
-        differences = [other - here for other in found.others]
-        x = torch.cat([here, *differences, hole, strength * 4, *nearness], dim=1)
+        differences = [other - here for other in (found.before, found.after, found.mean)]
+        x = torch.cat([here, *differences, hole, strength * 4, *nearness, *errors, 3 * found.spikes], dim=1)
         x = self.input(fold_pixels(x).contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for index, blocks in enumerate(self.encoder):
@@ -180,16 +187,32 @@ class RepairNetwork(nn.Module):
     def _mixture(self, found: Candidates, hole: Tensor, grain: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
         """The candidates, two of them moved, by weights that start as said above: [B, C, T, H, W]."""
         height, width = hole.shape[3:]
-        offsets = REACH_PIXELS * upsample_space(offsets, height, width, mode="bilinear")
-        clean = torch.where(grain > 0, NOISY, CLEAN).view(-1, 1, 1, 1, 1)
-        start = [torch.lerp(clean.expand_as(hole), torch.full_like(hole, AROUND), hole)]
-        for distance in (found.since, found.until):
-            start.append(torch.where(distance > 0, -distance.clamp(min=1).log(), ABSENT))
-        start += [torch.full_like(hole, MEAN)] * 2
-        shares = (weights + torch.cat(start, dim=1)).softmax(1)
+        offsets = PIXELS_UNIT * upsample_space(offsets, height, width, mode="bilinear")
+        shares = (weights + start_weights(found, hole, grain)).softmax(1)
         neighbours = moved(found.before, offsets[:, :2]), moved(found.after, offsets[:, 2:])
-        pictures = found.here, *neighbours, found.short, found.long
+        pictures = found.here, *neighbours, found.mean
         return sum(shares[:, index : index + 1] * picture for index, picture in enumerate(pictures))
+
+
+def start_weights(found: Candidates, hole: Tensor, grain: Tensor) -> Tensor:
+    """Logarithms of the weights of here, before, after and mean, before anything is learnt: [B, 4, T, H, W]."""
+    around, over_time = (-torch.log(error + LEAST_ERROR) for error in (found.error_around, found.error_over_time))
+    neighbours = [
+        torch.where(distance > 0, over_time - distance.clamp(min=1).log(), ABSENT)
+        for distance in (found.since, found.until)
+    ]
+    in_hole = torch.cat([around, *neighbours, over_time + MEAN], dim=1)
+    noisy = hole.new_tensor([NOISY, NOISY, NOISY, QUIET])
+    clean = torch.where((grain > 0)[:, None], noisy, hole.new_tensor([CLEAN, 0, 0, ABSENT])).view(-1, 4, 1, 1, 1)
+    absent = torch.cat([torch.ones_like(hole), found.since, found.until, torch.ones_like(hole)], dim=1) == 0
+    return torch.where(hole > 0.5, in_hole, torch.where(absent, ABSENT, clean))
+
+
+def start_logits(found: Candidates) -> Tensor:
+    """Where damage is found before anything is learnt, [B, 1, T, H, W]: where a pixel stands out both in time and
+    beside others, as dust does."""
+    in_time, across, down = found.spikes.split(1, dim=1)
+    return UNDAMAGED + (torch.minimum(in_time, torch.maximum(across, down)) / STANDS_OUT).clamp(max=2) * -UNDAMAGED
 
 
 def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Tensor:
