@@ -25,7 +25,8 @@ from vidgan.media.stills import read_still, write_still
 from vidgan.media.timecode import Timecode
 from vidgan.nn.build import build_generator
 from vidgan.review.holes import holes_of_boxes
-from vidgan.review.repairs import Repair, Wanted
+from vidgan.review.repair_request import Wanted
+from vidgan.review.repairs import Repair
 from vidgan.sampling.repair import Mender, deep_in, softened, with_grain
 from vidgan.sampling.stretches import (
     Part,
@@ -507,6 +508,12 @@ MISTAKES = [
     ("in one.png --box 1,1,2,2", "one.png: is one file for 6 frames; write one.####.png"),
     ("in.jpg out.jpg --box 1,1,2,2", "in.jpg: .jpg changes every pixel when it is written; name the output .png"),
     ("in out --box 1,1,2,2 --seeds x", '"x" is not a seed'),
+    ("in out --degrain 5 --seeds 1-2", "--seeds are alternatives for what is made anew, and --degrain makes nothing"),
+    ("in out --missing 1003 --grow 2", "--grow widens masks, boxes and what is found"),
+    ("in out --box 1,1,2,2 --rate 24", "--rate is that of --compare"),
+    ("in out --box 1,1,2,2 --exposure -2", "shot.1001.png: is display-referred, and --exposure is of light"),
+    ("in out --box 1,1,2,2 --layer beauty", "shot.1001.png: has no layers"),
+    ("in.mkv out.mkv --box 1,1,2,2 --exposure -2", "in.mkv: movies are mended in their own colours"),
     ("in out --box 1,1,2,2 --compare c.mp4", "--compare c.mp4: shot.####.png has no rate; state it (--rate 24)"),
 ]
 

@@ -45,7 +45,8 @@ from vidgan.metrics.frame_features import random_network
 from vidgan.metrics.mending import DAMAGE_SEED
 from vidgan.processor import machine_name, set_up_processor
 from vidgan.progress import show_progress
-from vidgan.review.repairs import Repair, Wanted
+from vidgan.review.repair_request import Wanted
+from vidgan.review.repairs import Repair
 from vidgan.sampling.repair import Mender, softened
 from vidgan.sampling.stretches import View, in_stretches
 from vidgan.survey import look_at_footage

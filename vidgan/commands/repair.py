@@ -49,15 +49,19 @@ def repair(
     What is not mended stays as it is. Stopped at any moment, the same command goes on with a frame sequence.
     """
     from vidgan.commands.terminal import exact_rate
+    from vidgan.errors import RequestError
     from vidgan.media.read_as import ReadAs
     from vidgan.processor import set_up_processor
     from vidgan.progress import show_progress
     from vidgan.review.repair_files import with_seed
+    from vidgan.review.repair_request import Wanted
     from vidgan.review.repair_sheet import write_comparison, write_repair_sheet
-    from vidgan.review.repairs import Repair, Wanted, check_not_finished
+    from vidgan.review.repairs import Repair, check_not_finished
     from vidgan.sampling.latents import parse_seeds
     from vidgan.weights import load_repairer
 
+    if rate is not None and compare is None:
+        raise RequestError("--rate is that of --compare; leave it out")
     set_up_processor(keep_memory=False)
     wanted = Wanted(mask, tuple(box or ()), missing, find, degrain, regrain, grow)
     names = [(Path(output), wanted)]

@@ -20,7 +20,7 @@ import numpy as np
 import OpenEXR
 import OpenImageIO as oiio
 
-from vidgan.errors import MediaError
+from vidgan.errors import MediaError, RequestError
 from vidgan.files import written_beside
 from vidgan.media.color_space import display_referred, from_display
 from vidgan.media.read_as import ReadAs
@@ -57,6 +57,20 @@ def read_plate_still(path: Path, read_as: ReadAs) -> tuple[np.ndarray, StillHead
     with open_still(path) as file:
         header, plan = plan_of(file, read_as)
         return _picture(_colors(file, plan), plan, read_as), header
+
+
+def check_read_as(path: Path, read_as: ReadAs) -> bool:
+    """Whether a still is brought to light on its way to a picture.
+
+    Raises `RequestError` for an exposure or a layer that its pictures have no use for.
+    """
+    with open_still(path) as file:
+        _, plan = plan_of(file, read_as)
+        if read_as.layer is not None and file.format != "exr":
+            raise RequestError(f"{path}: has no layers; leave out --layer")
+        if read_as.exposure and plan.source is None:
+            raise RequestError(f"{path}: is display-referred, and --exposure is of light; leave it out")
+        return plan.source is not None
 
 
 def check_plate_still(path: Path, suffix: str) -> None:

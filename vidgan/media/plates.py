@@ -18,7 +18,7 @@ from vidgan.media.formats import FORMATS, Format, format_for
 from vidgan.media.movies import MovieHeader, read_header, read_movie
 from vidgan.media.orientation import Orientation
 from vidgan.media.plate_movies import format_of_movie, pixel_format_of, read_plate_movie
-from vidgan.media.plate_stills import check_plate_still, read_plate_still
+from vidgan.media.plate_stills import check_plate_still, check_read_as, read_plate_still
 from vidgan.media.read_as import ReadAs
 from vidgan.media.sequences import (
     FrameSequence,
@@ -49,6 +49,8 @@ class Plates:
     color: str
     """What its colours are taken for, in words."""
     notes: tuple[str, ...] = ()
+    in_light: bool = False
+    """Whether pictures are made of light, of which they do not hold what is above the view's white."""
 
     @property
     def first_number(self) -> int:
@@ -98,7 +100,8 @@ def open_plates(input: str | Path, read_as: ReadAs = ReadAs()) -> Plates:
     """A movie, a folder or pattern of a frame sequence, or one still.
 
     A movie is decoded once to count its frames. Raises `MediaError` if it cannot be read, or is a movie that is turned,
-    interlaced or of many sizes; `RequestError` for a folder without a frame sequence or with several.
+    interlaced or of many sizes; `RequestError` for a folder without a frame sequence or with several, and where
+    `read_as` asks for what has no effect.
     """
     path = Path(input)
     if is_pattern(path) and not path.exists():
@@ -109,14 +112,19 @@ def open_plates(input: str | Path, read_as: ReadAs = ReadAs()) -> Plates:
     if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
         alone = FrameSequence(path.parent, path.stem, 0, path.suffix, (0,))
         return _of_sequence(path, alone, read_as)
+    if read_as != ReadAs():
+        raise RequestError(
+            f"{path}: movies are mended in their own colours; leave out --color-space, --exposure, --layer"
+        )
     return _of_movie(path)
 
 
 def _of_sequence(path: Path, sequence: FrameSequence, read_as: ReadAs) -> Plates:
+    in_light = check_read_as(sequence.path(sequence.numbers[0]), read_as)
     picture, header = read_plate_still(sequence.path(sequence.numbers[0]), read_as)
     num_frames = sequence.numbers[-1] - sequence.numbers[0] + 1
     size = picture.shape[:2]
-    return Plates(path, sequence, num_frames, *size, None, read_as, header.color_space, header.notes)
+    return Plates(path, sequence, num_frames, *size, None, read_as, header.color_space, header.notes, in_light)
 
 
 def _of_movie(path: Path) -> Plates:

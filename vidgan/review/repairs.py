@@ -11,6 +11,7 @@ A frame sequence is written frame by frame and gone on with after an interruptio
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
@@ -29,6 +30,7 @@ from vidgan.media.read_as import ReadAs
 from vidgan.media.stills import write_still
 from vidgan.review.holes import Holes, holes_of_boxes, holes_of_frames, holes_of_mask, parse_missing
 from vidgan.review.repair_files import RepairFiles
+from vidgan.review.repair_request import Wanted
 from vidgan.review.trace import Record, record_of
 from vidgan.sampling.repair import Mender, softened, with_grain
 from vidgan.sampling.stretches import View, first_needed, in_stretches, runs_of, stretches_around, stretches_of
@@ -42,47 +44,6 @@ HIGHLIGHTS_NOTE = (
 )
 
 Progress = Callable[[int, int], None]
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is asked for: one of `mask`, `boxes`, `missing`, `find` and `degrain`."""
-
-    mask: str | None = None
-    boxes: tuple[str, ...] = ()
-    missing: str | None = None
-    find: bool = False
-    degrain: float | None = None
-    """Standard deviation of the noise to take off, in levels of 8 bits."""
-    regrain: float = 0.0
-    """Of the grain to put on what is made."""
-    grow: int = 0
-    """Pixels by which masks, boxes and what was found are widened."""
-    seed: int | None = None
-    """Of an alternative; None is the mean of all."""
-
-    def __post_init__(self) -> None:
-        """Raise `RequestError` unless one thing is asked for, with numbers that can be had."""
-        asked = {
-            "--mask": self.mask is not None,
-            "--box": bool(self.boxes),
-            "--missing": self.missing is not None,
-            "--find": self.find,
-            "--degrain": self.degrain is not None,
-        }
-        chosen = [option for option, given in asked.items() if given]
-        if len(chosen) != 1:
-            found = " and ".join(chosen) or "none"
-            raise RequestError(
-                f"{found} is asked for (expected one of {', '.join(asked)}; other repairs follow on its output)"
-            )
-        if self.degrain is not None and self.degrain <= 0:
-            raise RequestError(f"--degrain is {self.degrain:g} (expected levels above 0, such as 8)")
-
-    @property
-    def is_in_holes(self) -> bool:
-        """Whether the pictures stay outside of holes."""
-        return self.degrain is None
 
 
 @dataclass(frozen=True)
@@ -171,7 +132,7 @@ class Repair:
             "config": provenance.config.model_dump(mode="json"),
             "repair": {
                 "input": str(self.plates.path),
-                "input_files": [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files],
+                "input_files_sha256": _digest_of(files),
                 "mask": None if self.wanted.mask is None else str(self.wanted.mask),
                 "holes": self.given_holes.digest if self.given_holes else None,
                 "read_as": asdict(self.plates.read_as),
@@ -216,7 +177,7 @@ class Repair:
 
     def _still_notes(self) -> list[str]:
         notes = []
-        if self.plates.color.startswith(("linear", "ACES")) and self.wanted.is_in_holes:
+        if self.plates.in_light and self.wanted.is_in_holes:
             notes.append(HIGHLIGHTS_NOTE)
         if self.plates.missing:
             notes.append(
@@ -281,6 +242,12 @@ def _first_half(progress: Progress) -> Progress:
 
 def _second_half(progress: Progress) -> Progress:
     return lambda done, total: progress(total + done, 2 * total)
+
+
+def _digest_of(files: list[Path]) -> str:
+    """Of their names, sizes and times: another one means that a file was changed."""
+    stats = [[path.name, path.stat().st_size, path.stat().st_mtime_ns] for path in files]
+    return hashlib.sha256(json.dumps(stats).encode()).hexdigest()
 
 
 def check_not_finished(repairs: list[Repair]) -> None:
