@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from rich.console import Console
 
+from vidgan.config import REPAIR
 from vidgan.config_files import build_config
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import FAMILIES, build_discriminator, build_generator, num_parameters
@@ -22,8 +23,9 @@ from vidgan.weights import LoadedGenerator, Provenance, load_generator, save_gen
 
 CPU = torch.device("cpu")
 
-# Every family, and the default one with a second discriminator for frames.
-KINDS = {name: {"family": name} for name in FAMILIES} | {"conv3d with frames": {"discriminator_frames": 2}}
+# Every family that makes clips, and the default one with a second discriminator for frames.
+MAKERS = FAMILIES.keys() - {REPAIR}
+KINDS = {name: {"family": name} for name in sorted(MAKERS)} | {"conv3d with frames": {"discriminator_frames": 2}}
 
 
 def small(kind, height=16, width=16, num_frames=8, channels=3, **train_settings):

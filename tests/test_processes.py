@@ -46,6 +46,7 @@ GAMES = {
     "mending": mending(with_penalties()),
 }
 SHARDED = with_penalties(penalty="finite_difference", shard=True)
+SHARDED_MENDING = mending(SHARDED)
 
 
 def as_one_of_two(rank, folder):
@@ -55,7 +56,7 @@ def as_one_of_two(rank, folder):
         "gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=2, timeout=timedelta(seconds=60)
     )
     pair, found = Processes(rank, 2), {}
-    for name, config in (GAMES | {"sharded": SHARDED}).items():
+    for name, config in (GAMES | {"sharded": SHARDED, "sharded mending": SHARDED_MENDING}).items():
         state, said = two_updates(config, pair)
         contents = contents_of(state, manifest_hash="")
         generator = averaged_generator(state, config, 2).state_dict()
@@ -129,6 +130,12 @@ def test_a_sharded_model_makes_the_same_update_and_its_generator_and_checkpoint_
     assert all(torch.equal(weight, contents["generator_ema"][name]) for name, weight in generator.items())
     torch.save(contents, tmp_path / "checkpoint.pt")
     load_checkpoint(tmp_path / "checkpoint.pt", new_state(with_penalties(), 2, CPU))
+
+
+def test_a_sharded_network_that_mends_makes_the_same_update(of_two):
+    contents, *_ = torch.load(of_two / "found0.pt", weights_only=True)["sharded mending"]
+    state, _ = two_updates(mending(with_penalties(penalty="finite_difference")))
+    assert_same_but_for_rounding(contents, contents_of(state, manifest_hash=""))
 
 
 @pytest.mark.parametrize("begun", ["begun_by_one", "begun_by_two", "begun_by_two_sharded"])

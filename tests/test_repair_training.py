@@ -19,7 +19,7 @@ from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics.mending import MendedClip, RunningRepairs, fixed_clips, mended_clips, psnr, squared_error
 from vidgan.nn.repair import Mended
-from vidgan.plan import make_plan
+from vidgan.plan import make_plan, plan_in_words
 from vidgan.run import run_training
 from vidgan.survey import FoundFootage
 from vidgan.training.batches import Batches
@@ -27,6 +27,7 @@ from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.fakes import detection_loss, distance_from_truth, doubt_loss
 from vidgan.training.loop import make_fake, train
 from vidgan.training.processes import ALONE
+from vidgan.training.rehearsal import rehearse
 from vidgan.training.state import new_state
 from vidgan.weights import LoadedRepairer, load_generator, load_repairer
 
@@ -64,11 +65,11 @@ def learnt(footage, config, *, updates=100):
             return state, statistics
 
 
-def game(repair, **train_settings):
+def game(repair, *, num_frames=4, **train_settings):
     settings = {"total_kclips": 1000, "batch_size": 4, "generator_lr": 5e-3, "precision": "float32"} | train_settings
     return build_config(
         {
-            "data": {"height": 16, "width": 16, "num_frames": 4},
+            "data": {"height": 16, "width": 16, "num_frames": num_frames},
             "model": {"family": "repair", "generator_channels": 8, "max_channels": 16, "discriminator_channels": 4},
             "train": settings,
             "repair": repair,
@@ -80,33 +81,43 @@ def figures_of(network, footage, config):
     return RunningRepairs(footage, config).figures(LoadedRepairer(network, None, weights_hash="", path=None))
 
 
-def test_a_hole_on_gradients_is_learnt_in_seconds():
-    config = game({"kinds": {"box": 1}})
-    before = figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["psnr"]
+def stripes(count=64, size=16):
+    """Stills of stripes four pixels wide, anywhere: a hole cannot be filled from what is next to it."""
+    draws = np.random.default_rng(0)
+    columns = [128 + 90 * np.sin((np.arange(size) + draws.uniform(0, 8)) * np.pi / 4) for _ in range(count)]
+    frames = tuple(np.rint(np.broadcast_to(each[:, None], (1, size, size, 3))).astype(np.uint8) for each in columns)
+    return PreparedFootage(frames, (0,) * count, (), None, notes=(), manifest_hash="0" * 64)
+
+
+def test_holes_are_learnt_that_no_neighbour_could_fill():
+    config = game({"kinds": {"box": 1}}, num_frames=1)
+    before = figures_of(new_state(config, 0, CPU).generator_ema, stripes(), config)["psnr"]
+    state, _ = learnt(stripes(), config, updates=150)
+    assert figures_of(state.generator_ema, stripes(), config)["psnr"] > before + 3
+
+
+def test_scratches_are_learnt_to_be_found_in_seconds():
+    config = game({"kinds": {"scratches": 1}, "given": 0.0}, num_frames=1)
+    before = figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["overlap"]
     state, _ = learnt(gradients(), config, updates=150)
-    after = figures_of(state.generator_ema, gradients(), config)["psnr"]
-    assert after > before + 3
-    assert after > 28
+    assert figures_of(state.generator_ema, gradients(), config)["overlap"] > before + 0.2
 
 
-def test_dust_is_learnt_to_be_found_in_seconds():
+def test_dust_is_found_before_anything_is_learnt():
     config = game({"kinds": {"dust": 1}, "given": 0.0})
-    state, _ = learnt(gradients(), config, updates=200)
-    assert figures_of(state.generator_ema, gradients(), config)["overlap"] > 0.5
+    assert figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["overlap"] > 0.8
 
 
 def test_noise_is_learnt_to_be_taken_off_in_seconds():
     config = game({"kinds": {"sensor": 1}, "most_noise": 0.3})
     before = figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["psnr"]
-    state, _ = learnt(gradients(), config, updates=100)
-    assert figures_of(state.generator_ema, gradients(), config)["psnr"] > before + 4
+    state, _ = learnt(gradients(), config, updates=60)
+    assert figures_of(state.generator_ema, gradients(), config)["psnr"] > before + 1
 
 
 @pytest.mark.parametrize("num_frames", [1, 4])
 def test_every_weight_of_both_networks_is_used(num_frames):
-    config = game({})
-    config = config.model_copy(update={"data": config.data.model_copy(update={"num_frames": num_frames})})
-    state, _ = learnt(gradients(), config, updates=12)
+    state, _ = learnt(gradients(), game({}, num_frames=num_frames), updates=12)
     for network in (state.generator, state.discriminator):
         moments = (state.generator_optimizer if network is state.generator else state.discriminator_optimizer).state
         unused = [name for name, weight in network.named_parameters() if not moments[weight]["exp_avg_sq"].any()]
@@ -264,7 +275,7 @@ def test_weights_that_mend_and_weights_that_make_are_told_apart_in_one_line(fini
 
 
 def test_damage_can_be_looked_at_before_anything_is_trained(footage, tmp_path):
-    footage.movie("a.mkv", [20 * (t % 12) for t in range(30)], height=32, width=32)
+    footage.movie("left/a.mkv", range(40, 160, 4), height=32, width=32)
     config = tmp_path / "config.yaml"
     config.write_text(config_to_yaml(mending(tiny())))
     command = ["train", str(config), "--footage", str(footage.root), "--run", str(tmp_path / "run")]
@@ -285,10 +296,23 @@ def test_what_is_not_measured_cannot_be_best():
         build_config({"model": {"family": "repair"}, "evaluate": {"every_kclips": 1, "best_by": "fvd"}})
 
 
+FOUND = FoundFootage(2, 18, (), 0, prepare=lambda split: None)
+
+
+def test_a_plan_lists_both_networks_and_predicts_memory(tmp_path):
+    plan = make_plan(mending(tiny()), FOUND, run=tmp_path, measured=False, console=QUIET)
+    words = plan_in_words(plan)
+    assert f"generator, {plan.generator_parameters:,} parameters\nlevel  frames" in words
+
+
+def test_memory_is_predicted_of_masks_and_both_networks():
+    small, large = (rehearse(mending(tiny(batch_size=size)), 0, CPU)[1] for size in (4, 32))
+    assert large > 3 * small
+
+
+@pytest.mark.slow
 def test_a_plan_measures_a_network_that_mends(tmp_path):
-    config = mending(tiny(precision="float32"))
-    found = FoundFootage(2, 18, (), 0, prepare=lambda split: None)
-    plan = make_plan(config, found, run=tmp_path, measured=True, console=QUIET)
+    plan = make_plan(mending(tiny(precision="float32")), FOUND, run=tmp_path, measured=True, console=QUIET)
     assert plan.not_measured == ""
     assert plan.disk.sheets > 0
     assert plan.memory.predicted == pytest.approx(plan.memory.measured, rel=0.4)

@@ -22,6 +22,9 @@ from vidgan.sampling.take import seed_take
 from vidgan.training.batches import real_video
 from vidgan.weights import LoadedGenerator, Provenance
 
+# On a picture of damage, the grey of what is to be found; the hole is white.
+FOUND_LEVEL = 128
+
 # Takes on a sheet of samples: so many of each class, or so many in all.
 SHEET_TAKES_PER_CLASS = 6
 SHEET_TAKES = 16
@@ -48,13 +51,15 @@ def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, pr
 
 
 def draw_damage(path: Path, footage: PreparedFootage, config: Config) -> None:
-    """Write a picture of each kind of damage on some footage: as it came, the hole in white, what is to be found."""
+    """Write a picture of each kind of damage on some footage: what is seen, and below it the hole in white and in grey
+    what is to be found."""
     _, kinds, damaged = fixed_clips(footage, config, sum(share > 0 for share in config.repair.kinds.values()))
     rows, names = [], []
-    for index, kind in enumerate(kinds):
-        masks = [mask[index, ..., None].expand(damaged.frames[index].shape) for mask in (damaged.hole, damaged.found)]
-        rows += [damaged.frames[index].numpy(), *(255 * mask.numpy().astype(np.uint8) for mask in masks)]
-        names += [f"{kind}, seen", f"{kind}, the hole", f"{kind}, to be found"]
+    for index, (kind, grain) in enumerate(zip(kinds, damaged.grain.tolist(), strict=True)):
+        seen = damaged.frames[index].numpy()
+        levels = 255 * damaged.hole[index].numpy() + FOUND_LEVEL * damaged.found[index].numpy()
+        rows += [seen, np.broadcast_to(levels[..., None].astype(np.uint8), seen.shape)]
+        names += [f"{kind} {grain:.2f}" if grain else kind, "hole / found"]
     write_strip(path, rows, names=names)
 
 

@@ -33,6 +33,11 @@ LAST_WARNINGS = 5
 # On the page: title, and by the name of each curve the figure it is of.
 PLOTS = {
     "loss": {"discriminator": "loss_discriminator", "generator": "loss_generator"},
+    "beside the game": {
+        "from the truth": "loss_reconstruction",
+        "doubt": "loss_doubt",
+        "finding damage": "loss_detection",
+    },
     "logits": {"real": "logit_real", "generated": "logit_fake"},
     "pairs in the right order": {"share": "accuracy"},
     "logits apart": {"mean": "watch/gap"},

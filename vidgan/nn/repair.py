@@ -93,6 +93,51 @@ def normalised(x: Tensor) -> Tensor:
     return rearrange(F.layer_norm(channels_last, x.shape[1:2]), "b t h w c -> b c t h w")
 
 
+def start_weights(found: Candidates, hole: Tensor, grain: Tensor) -> Tensor:
+    """Logarithms of the weights of here, before, after and mean, before anything is learnt: [B, 4, T, H, W]."""
+    around, over_time = (-torch.log(error + LEAST_ERROR) for error in (found.error_around, found.error_over_time))
+    neighbours = [
+        torch.where(distance > 0, over_time - distance.clamp(min=1).log(), ABSENT)
+        for distance in (found.since, found.until)
+    ]
+    in_hole = torch.cat([around, *neighbours, over_time + MEAN], dim=1)
+    noisy = hole.new_tensor([NOISY, NOISY, NOISY, QUIET])
+    clean = torch.where((grain > 0)[:, None], noisy, hole.new_tensor([CLEAN, 0, 0, ABSENT])).view(-1, 4, 1, 1, 1)
+    absent = torch.cat([torch.ones_like(hole), found.since, found.until, torch.ones_like(hole)], dim=1) == 0
+    return torch.where(hole > 0.5, in_hole, torch.where(absent, ABSENT, clean))
+
+
+def start_logits(found: Candidates) -> Tensor:
+    """Where damage is found before anything is learnt, [B, 1, T, H, W]: where a pixel stands out both in time and
+    beside others, as dust does."""
+    in_time, across, down = found.spikes.split(1, dim=1)
+    return UNDAMAGED + (torch.minimum(in_time, torch.maximum(across, down)) / STANDS_OUT).clamp(max=2) * -UNDAMAGED
+
+
+def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Tensor:
+    """White noise [B, n, T, h, w] along directions [B, C * n, T, H / 2, W / 2] -> [B, C, T, height, width]."""
+    noise = _over_time(noise.float())
+    frames = rearrange(noise, "b n t h w -> (b t) n h w")
+    frames = F.interpolate(frames, directions.shape[3:], mode="bilinear")
+    noise = rearrange(frames, "(b t) n h w -> b n t h w", b=noise.shape[0])
+    directions = F.normalize(rearrange(directions, "b (c n) t h w -> b c n t h w", n=NOISE_DIM), dim=2)
+    along = (directions * noise[:, None]).sum(2)  # faster than a matrix product for each pixel
+    return upsample_space(along, height, width, mode="bilinear")
+
+
+def _over_time(noise: Tensor) -> Tensor:
+    """White noise [B, n, T, h, w], smoothed over time; its variance stays 1, at the ends too."""
+    reach = int(3 * NOISE_WIDTH)
+    steps = torch.arange(-reach, reach + 1, device=noise.device, dtype=noise.dtype)
+    kernel = torch.exp(-0.5 * (steps / NOISE_WIDTH) ** 2).view(1, 1, -1)
+    series = rearrange(noise, "b n t h w -> (b n h w) 1 t")
+    smooth = F.conv1d(series, kernel, padding=reach)
+    variance = F.conv1d(torch.ones_like(series[:1]), kernel.square(), padding=reach)
+    smooth = smooth / variance.sqrt()
+    batch, channels, _, height, width = noise.shape
+    return rearrange(smooth, "(b n h w) 1 t -> b n t h w", b=batch, n=channels, h=height, w=width)
+
+
 class RepairBlock(nn.Module):
     """A residual block: a convolution within frames, one over time."""
 
@@ -192,51 +237,6 @@ class RepairNetwork(nn.Module):
         neighbours = moved(found.before, offsets[:, :2]), moved(found.after, offsets[:, 2:])
         pictures = found.here, *neighbours, found.mean
         return sum(shares[:, index : index + 1] * picture for index, picture in enumerate(pictures))
-
-
-def start_weights(found: Candidates, hole: Tensor, grain: Tensor) -> Tensor:
-    """Logarithms of the weights of here, before, after and mean, before anything is learnt: [B, 4, T, H, W]."""
-    around, over_time = (-torch.log(error + LEAST_ERROR) for error in (found.error_around, found.error_over_time))
-    neighbours = [
-        torch.where(distance > 0, over_time - distance.clamp(min=1).log(), ABSENT)
-        for distance in (found.since, found.until)
-    ]
-    in_hole = torch.cat([around, *neighbours, over_time + MEAN], dim=1)
-    noisy = hole.new_tensor([NOISY, NOISY, NOISY, QUIET])
-    clean = torch.where((grain > 0)[:, None], noisy, hole.new_tensor([CLEAN, 0, 0, ABSENT])).view(-1, 4, 1, 1, 1)
-    absent = torch.cat([torch.ones_like(hole), found.since, found.until, torch.ones_like(hole)], dim=1) == 0
-    return torch.where(hole > 0.5, in_hole, torch.where(absent, ABSENT, clean))
-
-
-def start_logits(found: Candidates) -> Tensor:
-    """Where damage is found before anything is learnt, [B, 1, T, H, W]: where a pixel stands out both in time and
-    beside others, as dust does."""
-    in_time, across, down = found.spikes.split(1, dim=1)
-    return UNDAMAGED + (torch.minimum(in_time, torch.maximum(across, down)) / STANDS_OUT).clamp(max=2) * -UNDAMAGED
-
-
-def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Tensor:
-    """White noise [B, n, T, h, w] along directions [B, C * n, T, H / 2, W / 2] -> [B, C, T, height, width]."""
-    noise = _over_time(noise.float())
-    frames = rearrange(noise, "b n t h w -> (b t) n h w")
-    frames = F.interpolate(frames, directions.shape[3:], mode="bilinear")
-    noise = rearrange(frames, "(b t) n h w -> b n t h w", b=noise.shape[0])
-    directions = F.normalize(rearrange(directions, "b (c n) t h w -> b c n t h w", n=NOISE_DIM), dim=2)
-    along = (directions * noise[:, None]).sum(2)  # faster than a matrix product for each pixel
-    return upsample_space(along, height, width, mode="bilinear")
-
-
-def _over_time(noise: Tensor) -> Tensor:
-    """White noise [B, n, T, h, w], smoothed over time; its variance stays 1, at the ends too."""
-    reach = int(3 * NOISE_WIDTH)
-    steps = torch.arange(-reach, reach + 1, device=noise.device, dtype=noise.dtype)
-    kernel = torch.exp(-0.5 * (steps / NOISE_WIDTH) ** 2).view(1, 1, -1)
-    series = rearrange(noise, "b n t h w -> (b n h w) 1 t")
-    smooth = F.conv1d(series, kernel, padding=reach)
-    variance = F.conv1d(torch.ones_like(series[:1]), kernel.square(), padding=reach)
-    smooth = smooth / variance.sqrt()
-    batch, channels, _, height, width = noise.shape
-    return rearrange(smooth, "(b n h w) 1 t -> b n t h w", b=batch, n=channels, h=height, w=width)
 
 
 def repair_levels(config: Config) -> tuple[Level, ...]:
