@@ -229,6 +229,7 @@ def test_clips_that_are_looked_at_have_each_kind_in_turn_and_are_always_the_same
     for clip in clips:
         outside = ~clip.made.expand_as(clip.truth)
         assert torch.equal(clip.mended[outside], clip.truth[outside])
+        assert (clip.damaged != clip.truth).any()  # a hole can be seen
 
 
 @pytest.fixture(scope="module")

@@ -33,6 +33,7 @@ class MendedClip:
     kind: DamageKind
     truth: Tensor
     damaged: Tensor
+    """As it came; where it is to be made, mid-grey."""
     mended: Tensor
     """Where it was damaged, and as it came elsewhere."""
     made: Tensor
@@ -72,7 +73,7 @@ def mended_clips(
             yield MendedClip(
                 kind=kinds[first + index],
                 truth=truth[index],
-                damaged=video[index],
+                damaged=torch.where(hole[index], 0, video[index]),
                 mended=mended[index],
                 made=made[index],
                 found=found[index],
