@@ -74,7 +74,7 @@ def test_imports_point_down(path):
         assert used - {part, "__version__"} <= ALLOWED[part]
 
 
-@pytest.mark.parametrize("library", ["av", "imageio", "tifffile", "OpenImageIO", "PyOpenColorIO"])
+@pytest.mark.parametrize("library", ["av", "imageio", "tifffile", "OpenEXR", "OpenImageIO", "PyOpenColorIO"])
 def test_only_media_opens_files_with_media_libraries(library):
     users = {part_of(path) for path in SOURCES if any(n.split(".")[0] == library for n in imports_of(path))}
     assert users <= {"media"}

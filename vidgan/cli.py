@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from vidgan import __version__
-from vidgan.commands import footage, gallery, judging, review, status, steering, takes, training
+from vidgan.commands import footage, gallery, judging, repair, review, status, steering, takes, training
 from vidgan.commands.terminal import mistakes_in_one_line
 
 # In the order of `vidgan --help`.
@@ -20,6 +20,7 @@ COMMANDS = {
     "generate": takes.generate,
     "directions": steering.directions,
     "invert": steering.invert,
+    "repair": repair.repair,
     "evaluate": judging.evaluate,
     "fetch-i3d": judging.fetch_i3d,
     "export": review.export,

@@ -48,6 +48,7 @@ def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, pr
         names=[f"{kind}, {name}" for kind, name in zip(kinds, names, strict=True)],
         classes=kinds,
         rate=provenance.rate,
+        made_by=Record((_made_while_training(provenance),), all_made=False),
     )
     return sheet
 

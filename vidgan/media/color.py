@@ -70,7 +70,7 @@ MATRICES = {
 RANGES = {1: "tv", 2: "pc"}
 
 # What the scaler can undo. Its numbers are not those of the tags (5 is Rec.601 here).
-_SCALER_MATRICES = {
+SCALER_MATRICES = {
     "bt709": Colorspace.ITU709,
     "fcc": Colorspace.FCC,
     "bt470bg": Colorspace.ITU601,
@@ -139,7 +139,7 @@ class RgbDecoder:
         """
         _check_format(frame.format)
         matrix = matrix_for_decoding(frame)
-        if matrix not in _SCALER_MATRICES and matrix != "gbr":
+        if matrix not in SCALER_MATRICES and matrix != "gbr":
             raise MediaError(f"its colour matrix is {matrix}, which cannot be read; convert the movie to Rec.709 first")
         levels = _levels_of_16_bits(frame)
         processor = self._processor(frame, levels)
@@ -169,10 +169,22 @@ class RgbDecoder:
         """float32 [H, W, 3] 0..1 where there are more than 8 bits, no alpha and no other colours; else as `rgb`."""
         _check_format(frame.format)
         levels, matrix = _levels_of_16_bits(frame), matrix_for_decoding(frame)
-        deep = _bits(frame.format) > 8 and not _is_transparent(frame.format) and matrix in _SCALER_MATRICES
+        deep = _bits(frame.format) > 8 and not _is_transparent(frame.format) and matrix in SCALER_MATRICES
         if not deep or self._processor(frame, levels) is not None:
             return self.rgb(frame)
         black, white = levels
+        pixels = self._scaled(frame, matrix, "rgb48le").astype(np.float32)
+        return ((pixels - black) / np.float32(white - black)).clip(0, 1)
+
+    def code_values(self, frame: av.VideoFrame) -> np.ndarray:
+        """float32 [H, W, 3] 0..1 of a frame with a matrix: matrix and range undone, primaries and transfer as they are.
+
+        Alpha is left aside. Raises `MediaError` for a matrix that cannot be undone.
+        """
+        matrix = matrix_for_decoding(frame)
+        if matrix not in SCALER_MATRICES:
+            raise MediaError(f"its colour matrix is {matrix}, which cannot be read; convert the movie to Rec.709 first")
+        black, white = _levels_of_16_bits(frame)
         pixels = self._scaled(frame, matrix, "rgb48le").astype(np.float32)
         return ((pixels - black) / np.float32(white - black)).clip(0, 1)
 
@@ -189,8 +201,8 @@ class RgbDecoder:
         source = {}
         if matrix != "gbr":
             source = {
-                "src_colorspace": _SCALER_MATRICES[matrix],
-                "src_color_range": ColorRange.JPEG if _is_full_range(frame) else ColorRange.MPEG,
+                "src_colorspace": SCALER_MATRICES[matrix],
+                "src_color_range": ColorRange.JPEG if is_full_range(frame) else ColorRange.MPEG,
             }
         # The scaler makes planes with vector instructions and packed pixels without: the same levels in half the time.
         by_plane = form == "rgb24" and matrix != "gbr"
@@ -204,7 +216,8 @@ class RgbDecoder:
         return (self._packer.reformat(scaled, format=form) if by_plane else scaled).to_ndarray()
 
 
-def _is_full_range(frame: av.VideoFrame) -> bool:
+def is_full_range(frame: av.VideoFrame) -> bool:
+    """Whether black is 0 and white the largest number."""
     return color_tags(frame).range == "pc" or frame.format.name.startswith("yuvj")
 
 
@@ -237,7 +250,7 @@ def _levels_of_16_bits(frame: av.VideoFrame) -> Levels:
     grey = len(frame.format.components) < 3
     if grey and color_tags(frame).range == "tv":
         return 16 << 8, 235 << 8
-    return 0, ((1 << bits) - 1) << (16 - bits) if grey or _is_full_range(frame) else 65280
+    return 0, ((1 << bits) - 1) << (16 - bits) if grey or is_full_range(frame) else 65280
 
 
 def _white_of_alpha(form: av.VideoFormat) -> int:

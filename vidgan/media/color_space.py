@@ -77,6 +77,16 @@ def display_referred(
     return _apply(_processor(path, None, 0.0, view, start="light"), light).clip(0, 1)
 
 
+def from_display(picture: np.ndarray, source: Source, read_as: ReadAs) -> np.ndarray:
+    """float32 [H, W, 3] 0..1 as `display_referred` gives it -> float32 [H, W, 3] as `source` holds it: its inverse.
+
+    Light above the view's white is not in a picture and does not come back. Raises as `display_referred`.
+    """
+    return _apply(
+        _processor(config_path(), source, read_as.exposure, read_as.view, start="display", end="source"), picture
+    )
+
+
 def processor_for_16_bits(source: Source, read_as: ReadAs, levels: Levels) -> ocio.CPUProcessor:
     """uint16 RGB of `source` -> uint8 RGB for the display, for `apply_to_16_bits`. Raises as `display_referred`."""
     return _processor(config_path(), source, read_as.exposure, read_as.view, levels=levels)
@@ -159,7 +169,7 @@ def _processor(
     end: str = "display",
     levels: Levels | None = None,
 ) -> ocio.CPUProcessor:
-    """From the source, the light or the display to the light or the display."""
+    """From the source, the light or the display to the light, the display or the source."""
     config = ocio_config(path)
     steps = []
     if start == "source":
@@ -169,6 +179,9 @@ def _processor(
         steps.append(view_transform(config, view, bool(path), inverse=True))
     if end == "display":
         steps.append(view_transform(config, view, bool(path)))
+    elif end == "source":
+        steps.append(ocio.MatrixTransform(matrix=_diagonal(2.0**-exposure)))
+        steps.append(ocio.GroupTransform(_to_light(config, source), ocio.TRANSFORM_DIR_INVERSE))
     try:
         return cpu_processor(config, steps, levels)
     except OCIO_ERRORS as error:

@@ -9,9 +9,9 @@ from dataclasses import dataclass, field
 
 import av
 import numpy as np
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc, VideoReformatter
+from av.video.reformatter import ColorPrimaries, ColorRange, ColorTrc, VideoReformatter
 
-from vidgan.media.color import EXACT, PRIMARIES, TRANSFERS, ColorTags
+from vidgan.media.color import EXACT, MATRICES, PRIMARIES, SCALER_MATRICES, TRANSFERS, ColorTags
 from vidgan.media.levels import as_levels
 
 REC_709 = ColorTags("bt709", "bt709", "bt709", "tv")
@@ -28,13 +28,17 @@ _TRANSFERS = {name: ColorTrc(number) for number, name in TRANSFERS.items()}
 
 @dataclass(frozen=True)
 class FrameEncoder:
-    """Turns pictures into frames of one pixel format, with the matrix of Rec.709; one a movie.
+    """Turns pictures into frames of one pixel format, with one matrix and range; one a movie.
 
     Measured on flat colours, a number is at most 0.9 of a level from its definition (ITU-R BT.709-6, item 3.5).
     """
 
     pixel_format: str
     tags: ColorTags = REC_709
+    matrix: str = "bt709"
+    """A name of `vidgan.media.color.SCALER_MATRICES`."""
+    full_range: bool = False
+    """Whether a YUV format uses all its numbers."""
     _scaler: VideoReformatter = field(default_factory=VideoReformatter)
 
     def frame(self, picture: np.ndarray) -> av.VideoFrame:
@@ -65,8 +69,8 @@ class FrameEncoder:
             frame,
             format=self.pixel_format,
             src_color_range=ColorRange.JPEG,
-            dst_colorspace=Colorspace.ITU709,
-            dst_color_range=ColorRange.MPEG,
+            dst_colorspace=SCALER_MATRICES[self.matrix],
+            dst_color_range=ColorRange.JPEG if self.full_range else ColorRange.MPEG,
             interpolation=EXACT,
         )
         return self._tagged(frame)
@@ -79,8 +83,8 @@ class FrameEncoder:
     def tag(self, context: av.VideoCodecContext) -> None:
         """Tell the encoder what it will encode: an untagged HD file is decoded as Rec.601 by some programs."""
         if self.is_yuv:
-            context.colorspace = Colorspace.ITU709
-        context.color_range = ColorRange.MPEG if self.is_yuv else ColorRange.JPEG
+            context.colorspace = next(number for number, name in MATRICES.items() if name == self.matrix)
+        context.color_range = ColorRange.MPEG if self.is_yuv and not self.full_range else ColorRange.JPEG
         self._tagged(context)
 
     def _tagged(self, target: av.VideoFrame | av.VideoCodecContext) -> av.VideoFrame | av.VideoCodecContext:

@@ -53,3 +53,11 @@ class Orientation:
         if self.top_to_bottom:
             picture = picture[::-1]
         return picture
+
+    def stored(self, picture: np.ndarray) -> np.ndarray:
+        """[H, W, ...] as shown -> as stored (a view): the inverse of `shown`."""
+        if self.top_to_bottom:
+            picture = picture[::-1]
+        if self.left_to_right:
+            picture = picture[:, ::-1]
+        return picture.swapaxes(0, 1) if self.transposed else picture

@@ -107,7 +107,7 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
 
     Raises `RequestError` if the text is no pattern, `MediaError` if no file fits.
     """
-    folder, prefix, padding, suffix = _parse_pattern(text)
+    folder, prefix, padding, suffix = parse_pattern(text)
     fits = re.compile(re.escape(prefix) + r"(\d+)" + re.escape(suffix))
     found = [match[1] for path in _listed(folder) if (match := fits.fullmatch(path.name))]
     numbers = {int(digits) for digits in found if digits == f"{int(digits):0{padding}d}"}
@@ -126,7 +126,7 @@ def find_stills(source: str | Path) -> FrameSequence | None:
     if is_pattern(path) and not path.exists():
         sequence = frame_sequence_from_pattern(path)
     elif path.is_dir():
-        sequence = _only_sequence(path)
+        sequence = only_sequence(path)
     elif path.suffix.lower() in STILL_SUFFIXES and path.is_file():
         sequence = find_sequences([path])[0][0]
     else:
@@ -138,8 +138,9 @@ def find_stills(source: str | Path) -> FrameSequence | None:
     return sequence
 
 
-def _only_sequence(folder: Path) -> FrameSequence:
-    visible = [path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith(".")]
+def only_sequence(folder: Path) -> FrameSequence:
+    """The one frame sequence that a folder holds. Raises `RequestError` if it holds none or several."""
+    visible = [path for path in _listed(folder) if path.is_file() and not path.name.startswith(".")]
     sequences, others = find_sequences(visible)
     movies = [path.name for path in others if path.suffix.lower() in suffixes_of("movie")]
     if movies and not any(sequence.padding for sequence in sequences):
@@ -156,7 +157,7 @@ def _listed(folder: Path) -> list[Path]:
     return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
-def _parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
+def parse_pattern(text: str | Path) -> tuple[Path, str, int, str]:
     """Folder, prefix, padding and suffix of a pattern."""
     path = Path(text)
     try:
@@ -175,7 +176,7 @@ def sequence_pattern(target: str | Path, suffix: str = ".png") -> Path:
     """
     target = Path(target)
     pattern = target if is_pattern(target) else target / f"{target.resolve().name}.####{suffix}"
-    _parse_pattern(pattern)
+    parse_pattern(pattern)
     return pattern
 
 
@@ -200,7 +201,7 @@ def write_frame_sequence(
     """
     suffix = FORMATS[format].suffixes[0] if format in FORMATS else ".png"
     pattern = sequence_pattern(target, suffix)
-    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    folder, prefix, padding, suffix = parse_pattern(pattern)
     if suffix.lower() not in WRITTEN_STILL_SUFFIXES:
         known = ", ".join(WRITTEN_STILL_SUFFIXES)
         raise RequestError(f"{pattern}: stills cannot be written as {suffix or 'this'} (expected {known})")
@@ -246,7 +247,7 @@ def continue_frame_sequence(
 
     Raises `RequestError` if the folder cannot be written, `MediaError` if there are no frames or one cannot be written.
     """
-    folder, prefix, padding, suffix = _parse_pattern(pattern)
+    folder, prefix, padding, suffix = parse_pattern(pattern)
     writable_folder(folder)
     sequence = FrameSequence(folder, prefix, padding, suffix, ())
     numbers = list(range(FIRST_NUMBER, FIRST_NUMBER + num_there))

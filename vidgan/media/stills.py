@@ -75,10 +75,10 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs(), *, deep: bool = Fal
         form = str(form) if str(form) in ("uint8", "uint16") else "float"
         pixels = file.pixels(plan.layer.part, [*plan.layer.color, *alpha_channels], form)
         if file.format == "exr":
-            pixels = _in_display_window(pixels, file.parts[plan.layer.part])
+            pixels = in_display_window(pixels, file.parts[plan.layer.part])
     num_cleaned, stored = 0, digest([pixels])
     if pixels.dtype == np.float32:
-        pixels, num_cleaned = _cleaned(pixels)
+        pixels, num_cleaned = cleaned(pixels)
     colors, alpha = (pixels[..., :-1], pixels[..., -1:]) if alpha_channels else (pixels, None)
     if alpha is not None and file.format in ("tga", "bmp") and not alpha.any():
         alpha = None  # 32-bit files of programs that leave the fourth byte at 0
@@ -88,7 +88,7 @@ def read_still(path: str | Path, read_as: ReadAs = ReadAs(), *, deep: bool = Fal
     return Still(np.ascontiguousarray(plan.orientation.shown(rgb)), header, num_cleaned, stored)
 
 
-def _in_display_window(pixels: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
+def in_display_window(pixels: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
     """float32 [H, W, C] of the data window -> of the display window; black outside, overscan cut off."""
     left, top = part.x - part.full_x, part.y - part.full_y
     if (left, top, part.width, part.height) == (0, 0, part.full_width, part.full_height):
@@ -100,7 +100,7 @@ def _in_display_window(pixels: np.ndarray, part: oiio.ImageSpec) -> np.ndarray:
     return shown
 
 
-def _cleaned(pixels: np.ndarray) -> tuple[np.ndarray, int]:
+def cleaned(pixels: np.ndarray) -> tuple[np.ndarray, int]:
     """float32 [H, W, C] without NaN and absurd values, and the number of pixels that had some."""
     absurd = ~(np.abs(pixels) < _ABSURD)
     if not absurd.any():
@@ -114,8 +114,8 @@ def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillP
     if plan.source is None and alpha is None and colors.dtype == np.uint8 and plan.icc_profile is None:
         return colors
     if alpha is not None:
-        alpha = _fraction(alpha).clip(0, 1)
-    values, associated = _fraction(colors), plan.associated
+        alpha = fraction(alpha).clip(0, 1)
+    values, associated = fraction(colors), plan.associated
     if alpha is not None and associated and (plan.icc_profile is not None or not isinstance(plan.source, SceneLinear)):
         # Curves want the colour itself.
         values, associated = np.divide(values, alpha, out=np.zeros_like(values), where=alpha > 0), False
@@ -130,7 +130,7 @@ def _display_referred(colors: np.ndarray, alpha: np.ndarray | None, plan: StillP
     return levels
 
 
-def _fraction(stored: np.ndarray) -> np.ndarray:
+def fraction(stored: np.ndarray) -> np.ndarray:
     """Whole numbers -> float32 0..1; floating point as it is."""
     if stored.dtype == np.float32:
         return stored
