@@ -24,9 +24,9 @@ from vidgan.media.color import EXACT, RgbDecoder, color_tags, is_full_range, mat
 from vidgan.media.decoding import DecodingError, decoded, open_movie
 from vidgan.media.encoding import FrameEncoder
 from vidgan.media.formats import Codec, Format, check_size
+from vidgan.media.metadata import read_texts
 from vidgan.media.planes import copied, is_known, most_of, planes, put_rgb, rgb_of, with_known_planes
 from vidgan.media.plate_stills import Change
-from vidgan.media.reel import read_reel
 from vidgan.media.sound import SoundOf
 
 # The format that a codec is written as, where the container is right; ProRes 4444 holds alpha or full chroma.
@@ -145,11 +145,8 @@ def _stream(
 
 
 def _name_reel(stream: av.VideoStream, source: Path) -> None:
-    reel = read_reel(source)
-    if reel.start:
-        stream.metadata["timecode"] = reel.start
-    if reel.name:
-        stream.metadata["reel_name"] = reel.name
+    texts = read_texts(source)
+    stream.metadata.update({name: texts[name] for name in ("timecode", "reel_name") if name in texts})
 
 
 class PlateFrames:
