@@ -342,11 +342,11 @@ def test_a_closed_call_kills_the_busy_and_keeps_the_idle(monkeypatch):
 
 
 def test_nothing_stays_open():
-    before = sorted(os.listdir("/dev/fd"))  # noqa: PTH208
+    before, num_threads = sorted(os.listdir("/dev/fd")), threading.active_count()  # noqa: PTH208
     run((crash, ()), (operator.add, (1, 1)), (refuse, ()), (time.sleep, (9,)), silence_seconds=0.5, num_workers=2)
     dismiss()
     assert sorted(os.listdir("/dev/fd")) == before  # noqa: PTH208
-    assert threading.active_count() == 1
+    assert threading.active_count() == num_threads
 
 
 def test_a_fork_leaves_its_parents_workers_alone():
