@@ -47,7 +47,7 @@ from vidgan.processor import machine_name, set_up_processor
 from vidgan.progress import show_progress
 from vidgan.review.repair_request import Wanted
 from vidgan.review.repairs import Repair
-from vidgan.sampling.repair import Mender, softened
+from vidgan.sampling.repair import Mender
 from vidgan.sampling.stretches import View, in_stretches
 from vidgan.survey import look_at_footage
 from vidgan.weights import LoadedRepairer, load_repairer
@@ -269,10 +269,10 @@ class Ours:
         self._sizes = {"height": data.height, "width": data.width}
 
     def fill(self, case: Case) -> np.ndarray:
-        """Holes filled, their edges softened."""
+        """Holes filled."""
         mender = Mender(self._loaded.repairer, **self._sizes)
         mended = self._mended(case, case.told, mender.fill)
-        return _levels(view.picture if made is None else softened(made, view) for view, made in mended)
+        return _levels(view.picture if made is None else made for view, made in mended)
 
     def denoise(self, case: Case) -> np.ndarray:
         """Noise of the true strength taken off."""

@@ -32,7 +32,7 @@ from vidgan.review.holes import Holes, holes_of_boxes, holes_of_frames, holes_of
 from vidgan.review.repair_files import RepairFiles
 from vidgan.review.repair_request import Wanted
 from vidgan.review.trace import Record, record_of
-from vidgan.sampling.repair import Mender, softened, with_grain
+from vidgan.sampling.repair import Mender, with_grain
 from vidgan.sampling.stretches import View, first_needed, in_stretches, runs_of, stretches_around, stretches_of
 from vidgan.weights import LoadedRepairer
 
@@ -217,8 +217,6 @@ class Repair:
                 progress(index + 1, total)
 
     def _change(self, view: View, made: np.ndarray, index: int) -> Change:
-        if self.wanted.is_in_holes:
-            made = softened(made, view)
         if self.wanted.regrain:
             strength = self.wanted.regrain / _LEVELS_OF_PICTURE
             made = with_grain(made, strength, seed=self.wanted.seed or 0, frame=index)

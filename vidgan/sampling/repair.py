@@ -33,9 +33,6 @@ from vidgan.sampling.windows import Window, windows_over
 # What noise is drawn for, beside a take's content and motion.
 _ALTERNATIVE, _GRAIN = 2, 3
 
-# Pixels over which what was made goes over into the clean pixels around it, inside the hole.
-SOFT_PIXELS = 2
-
 
 class Mender:
     """A network with the sizes it was trained at, and what is asked of it."""
@@ -197,26 +194,6 @@ def doubled(video: Tensor, height: int, width: int) -> Tensor:
     frames = rearrange(video, "c t h w -> t c h w")
     frames = F.interpolate(frames, scale_factor=2, mode="bilinear")[:, :, :height, :width]
     return rearrange(frames, "t c h w -> c t h w")
-
-
-def softened(made: np.ndarray, view: View, pixels: int = SOFT_PIXELS) -> np.ndarray:
-    """A picture float32 [H, W, 3] whose hole goes over into the clean pixels around it within the hole's first pixels.
-
-    It is mixed with the mean of the clean pixels nearby, never with what is damaged: a hole's edge shows no ghost.
-    """
-    edges = [np.flatnonzero(view.hole.any(axis)) for axis in (1, 0)]
-    if not len(edges[0]):
-        return made
-    place = tuple(slice(max(0, places[0] - pixels - 1), places[-1] + pixels + 2) for places in edges)
-    hole, clean = view.hole[place], (~view.hole[place]).astype(np.float32)
-    kernel = (2 * pixels + 1, 2 * pixels + 1)
-    sums = cv2.blur(view.picture[place] * clean[..., None], kernel, borderType=cv2.BORDER_CONSTANT)
-    counts = cv2.blur(clean, kernel, borderType=cv2.BORDER_CONSTANT)[..., None]
-    distance = cv2.distanceTransform(hole.astype(np.uint8), cv2.DIST_C, 3)[..., None]
-    share = np.where(hole[..., None] & (counts > 0), (distance / (pixels + 1)).clip(0, 1), 1)
-    result = made.copy()
-    result[place] = made[place] * share + sums / np.where(counts > 0, counts, 1) * (1 - share)
-    return result
 
 
 def with_grain(picture: np.ndarray, strength: float, *, seed: int, frame: int) -> np.ndarray:
