@@ -45,7 +45,7 @@ def shortened(command):
     if words[:2] == ["vidgan", "demo"]:
         words += ["--minutes", "0.05", "--shots", "2"]
     if words[:2] == ["vidgan", "train"] and not {"--dry-run", "--show-damage"} & set(words):
-        words += ["--time-budget", "3s"]
+        words += ["--time-budget", "1s"]
     if words[:2] == ["vidgan", "plan"]:
         words += ["train.batch_size=2"]
     if "tools/bench_train.py" in words:

@@ -300,6 +300,7 @@ def test_what_is_not_measured_cannot_be_best():
 FOUND = FoundFootage(2, 18, (), 0, prepare=lambda split: None)
 
 
+@pytest.mark.slow
 def test_a_plan_lists_both_networks_and_predicts_memory(tmp_path):
     plan = make_plan(mending(tiny()), FOUND, run=tmp_path, measured=False, console=QUIET)
     words = plan_in_words(plan)
