@@ -8,13 +8,12 @@ import numpy as np
 import torch
 from torch import nn
 
-from vidgan import __version__
 from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.config import Config
 from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
-from vidgan.metrics.mending import fixed_clips, mended_clips
+from vidgan.metrics.mending import damage_kinds, fixed_clips, mended_clips
 from vidgan.metrics.motion import motion_energy, variety
 from vidgan.review.takes import write_sheets, write_strip
 from vidgan.review.trace import Record
@@ -34,8 +33,7 @@ SHEET_TAKES = 16
 
 def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, provenance: Provenance) -> Path:
     """Write a sheet of fixed clips with each kind of damage, as they came, mended, and the truth; returns it."""
-    num_kinds = sum(share > 0 for share in provenance.config.repair.kinds.values())
-    clips = fixed_clips(footage, provenance.config, num_kinds)
+    clips = fixed_clips(footage, provenance.config, len(damage_kinds(provenance.config)))
     shown = [
         (clip.kind, name, clip_to_frames(video))
         for clip in mended_clips(repairer, *clips)
@@ -48,7 +46,7 @@ def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, pr
         names=[f"{kind}, {name}" for kind, name in zip(kinds, names, strict=True)],
         classes=kinds,
         rate=provenance.rate,
-        made_by=Record((_made_while_training(provenance),), all_made=False),
+        made_by=Record((provenance.facts(),), all_made=False),
     )
     return sheet
 
@@ -56,7 +54,7 @@ def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, pr
 def draw_damage(path: Path, footage: PreparedFootage, config: Config) -> None:
     """Write a picture of each kind of damage on some footage: what is seen, and below it the hole in white and in grey
     what is to be found."""
-    _, kinds, damaged = fixed_clips(footage, config, sum(share > 0 for share in config.repair.kinds.values()))
+    _, kinds, damaged = fixed_clips(footage, config, len(damage_kinds(config)))
     rows, names = [], []
     for index, (kind, grain) in enumerate(zip(kinds, damaged.grain.tolist(), strict=True)):
         seen = damaged.frames[index].numpy()
@@ -99,7 +97,7 @@ def draw_samples(
         names=[name_of(take) for take in takes],
         classes=[class_name(take) for take in takes],
         rate=provenance.rate,
-        made_by=Record((_made_while_training(provenance),)),
+        made_by=Record((provenance.facts(),)),
     )
     write_sheets(
         stem.with_name(f"{stem.name}_real"),
@@ -115,14 +113,4 @@ def draw_samples(
         "motion_real": motion_energy(real).mean().item(),
         "variety_generated": variety(generated).item(),
         "variety_real": variety(real).item(),
-    }
-
-
-def _made_while_training(provenance: Provenance) -> dict[str, object]:
-    """What is known of a generator that is in no file yet."""
-    return {
-        "vidgan_version": __version__,
-        "footage_manifest_sha256": provenance.manifest_hash,
-        "trained_kclips": provenance.num_clips / 1000,
-        "config": provenance.config.model_dump(mode="json"),
     }

@@ -43,6 +43,15 @@ class Provenance:
     num_clips: int
     """Real clips shown in training."""
 
+    def facts(self) -> dict[str, object]:
+        """What the records of everything made with it say of it."""
+        return {
+            "vidgan_version": __version__,
+            "footage_manifest_sha256": self.manifest_hash,
+            "trained_kclips": self.num_clips / 1000,
+            "config": self.config.model_dump(mode="json"),
+        }
+
 
 @dataclass(frozen=True)
 class LoadedGenerator:

@@ -20,14 +20,7 @@ from vidgan.media.orientation import Orientation
 from vidgan.media.plate_movies import format_of_movie, pixel_format_of, read_plate_movie
 from vidgan.media.plate_stills import check_plate_still, check_read_as, read_plate_still
 from vidgan.media.read_as import ReadAs
-from vidgan.media.sequences import (
-    FrameSequence,
-    frame_sequence_from_pattern,
-    is_pattern,
-    only_sequence,
-    sequence_pattern,
-)
-from vidgan.media.stills import STILL_SUFFIXES
+from vidgan.media.sequences import FrameSequence, find_stills, is_pattern, sequence_pattern
 from vidgan.media.timestamps import rate_from_timestamps, split_at_gaps
 
 
@@ -103,15 +96,9 @@ def open_plates(input: str | Path, read_as: ReadAs = ReadAs()) -> Plates:
     interlaced or of many sizes; `RequestError` for a folder without a frame sequence or with several, and where
     `read_as` asks for what has no effect.
     """
-    path = Path(input)
-    if is_pattern(path) and not path.exists():
-        return _of_sequence(path, frame_sequence_from_pattern(path), read_as)
-    if path.is_dir():
-        sequence = only_sequence(path)
-        return _of_sequence(sequence.folder / sequence.pattern, sequence, read_as)
-    if path.suffix.lower() in STILL_SUFFIXES and path.is_file():
-        alone = FrameSequence(path.parent, path.stem, 0, path.suffix, (0,))
-        return _of_sequence(path, alone, read_as)
+    path, sequence = Path(input), find_stills(input, with_gaps=True)
+    if sequence:
+        return _of_sequence(sequence.folder / sequence.pattern if path.is_dir() else path, sequence, read_as)
     if read_as != ReadAs():
         raise RequestError(
             f"{path}: movies are mended in their own colours; leave out --color-space, --exposure, --layer"

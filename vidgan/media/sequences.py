@@ -116,11 +116,11 @@ def frame_sequence_from_pattern(text: str | Path) -> FrameSequence:
     return FrameSequence(folder, prefix, padding, suffix, tuple(sorted(numbers)))
 
 
-def find_stills(source: str | Path) -> FrameSequence | None:
-    """The frame sequence that a pattern, a folder or a still stands for, without gaps; None for a movie.
+def find_stills(source: str | Path, *, with_gaps: bool = False) -> FrameSequence | None:
+    """The frame sequence that a pattern, a folder or a still stands for; None for a movie.
 
-    Raises `RequestError` for missing numbers and for a folder that holds no sequence or several, `MediaError` if no
-    file fits a pattern.
+    Raises `RequestError` for a folder that holds no sequence or several, and for missing numbers unless they may be
+    missing (`with_gaps`); `MediaError` if no file fits a pattern.
     """
     path = Path(source)
     if is_pattern(path) and not path.exists():
@@ -131,7 +131,7 @@ def find_stills(source: str | Path) -> FrameSequence | None:
         sequence = find_sequences([path])[0][0]
     else:
         return None
-    if missing := sequence.missing():
+    if not with_gaps and (missing := sequence.missing()):
         shown = ", ".join(map(str, missing[:8])) + (", ..." if len(missing) > 8 else "")
         name = sequence.folder / sequence.pattern
         raise RequestError(f"{name}: {len(missing)} frame numbers are missing ({shown}); render them again")

@@ -44,9 +44,14 @@ class MendedClip:
     """Where the network finds it, [1, T, H, W]."""
 
 
+def damage_kinds(config: Config) -> list[DamageKind]:
+    """The kinds of damage that a network learns to mend."""
+    return [kind for kind, share in config.repair.kinds.items() if share]
+
+
 def fixed_clips(footage: PreparedFootage, config: Config, count: int) -> tuple[Tensor, list[DamageKind], Damaged]:
     """Clips of footage, uint8 [N, T, H, W, C], all kinds of damage of a config in turn, and the clips damaged so."""
-    data, kinds = config.data, [kind for kind, share in config.repair.kinds.items() if share]
+    data, kinds = config.data, damage_kinds(config)
     clips = ClipSampler(footage, num_frames=data.num_frames, frame_stride=data.frame_stride, seed=0)
     frames, _ = clips.batch(0, count)
     in_turn = [kinds[index % len(kinds)] for index in range(count)]

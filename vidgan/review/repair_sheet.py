@@ -20,6 +20,7 @@ from vidgan.review.pictures import Pictures
 from vidgan.review.repair_files import stem_of
 from vidgan.review.repairs import Repaired
 from vidgan.review.sheets import contact_sheet
+from vidgan.sampling.windows import extent
 
 # Columns of a sheet, and rows of pixels of its pictures.
 COLUMNS, ROWS = 5, 144
@@ -120,20 +121,20 @@ def _boxes(holes: list[np.ndarray | None], plates: Plates) -> list[tuple[int, in
     whole = (0, 0, plates.height, plates.width)
     if any(hole is None or not hole.any() for hole in holes):
         return [whole] * len(holes)
-    extents = [[np.flatnonzero(hole.any(axis)) for axis in (1, 0)] for hole in holes]
-    longest = max(places[-1] + 1 - places[0] for extent in extents for places in extent)
+    boxes = [[extent(hole.any(axis)) for axis in (1, 0)] for hole in holes]
+    longest = max(stop - start for box in boxes for start, stop in box)
     side = max(_LEAST, round(longest * (1 + 2 * _AROUND)))
     height, width = min(side, plates.height), min(round(side * 4 / 3), plates.width)
     return [
         (
             *(
-                int(min(max((places[0] + places[-1] + 1 - size) // 2, 0), most - size))
-                for places, size, most in zip(extent, (height, width), (plates.height, plates.width), strict=True)
+                min(max((start + stop - size) // 2, 0), most - size)
+                for (start, stop), size, most in zip(box, (height, width), (plates.height, plates.width), strict=True)
             ),
             height,
             width,
         )
-        for extent in extents
+        for box in boxes
     ]
 
 

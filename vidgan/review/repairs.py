@@ -20,7 +20,6 @@ from pathlib import Path
 
 import numpy as np
 
-from vidgan import __version__
 from vidgan.errors import RequestError
 from vidgan.media.formats import Format
 from vidgan.media.plate_movies import write_plate_movie
@@ -122,14 +121,11 @@ class Repair:
 
     def _description(self) -> dict[str, object]:
         """Everything that decides the output, for its sidecar."""
-        provenance, files = self.loaded.provenance, self._input_files()
+        files = self._input_files()
         wanted = {name: value for name, value in asdict(self.wanted).items() if name != "mask"}
         mine = {
-            "vidgan_version": __version__,
             "weights_sha256": self.loaded.weights_hash,
-            "footage_manifest_sha256": provenance.manifest_hash,
-            "trained_kclips": provenance.num_clips / 1000,
-            "config": provenance.config.model_dump(mode="json"),
+            **self.loaded.provenance.facts(),
             "repair": {
                 "input": str(self.plates.path),
                 "input_files_sha256": _digest_of(files),

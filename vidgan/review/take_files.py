@@ -12,7 +12,6 @@ from pathlib import Path
 import numpy as np
 from einops import repeat
 
-from vidgan import __version__
 from vidgan.errors import MediaError, RequestError
 from vidgan.files import write_text
 from vidgan.media.delivery_color import DeliveryColor, plan_color
@@ -130,7 +129,6 @@ def describe_take(loaded: LoadedGenerator, named: NamedTake, *, scale: int, form
     """What makes a take again, and where it comes from: the contents of its sidecar, which is a take file."""
     provenance, take = loaded.provenance, named.take
     return {
-        "vidgan_version": __version__,
         "seed": take.looks[0].seed,
         "class": class_name(take) or None,
         "num_frames": take.num_frames,
@@ -138,9 +136,7 @@ def describe_take(loaded: LoadedGenerator, named: NamedTake, *, scale: int, form
         "rate": None if provenance.rate is None else str(provenance.rate),
         "color": _colors(format),
         **take_as_json(take, loaded),
-        "footage_manifest_sha256": provenance.manifest_hash,
-        "trained_kclips": provenance.num_clips / 1000,
-        "config": provenance.config.model_dump(mode="json"),
+        **provenance.facts(),
     }
 
 

@@ -28,7 +28,7 @@ from torch import Tensor
 from vidgan.nn.family import Repairer
 from vidgan.sampling.latents import unit_normal
 from vidgan.sampling.stretches import Part, View
-from vidgan.sampling.windows import Window, windows_over
+from vidgan.sampling.windows import Window, extent, windows_over
 
 # What noise is drawn for, beside a take's content and motion.
 _ALTERNATIVE, _GRAIN = 2, 3
@@ -74,14 +74,14 @@ class Mender:
 
     def _surroundings(self, hole: np.ndarray) -> tuple[int, int, int, int]:
         """Top, bottom, left, right of a hole bool [H, W] with all that can count in mending it, at any scale."""
-        box = [np.flatnonzero(hole.any(axis)) for axis in (1, 0)]
-        longest = max(places[-1] + 1 - places[0] for places in box)
+        box = [extent(hole.any(axis)) for axis in (1, 0)]
+        longest = max(stop - start for start, stop in box)
         scale = 1
         while longest > 2 * self.reach * scale:
             scale *= 2
         step, edges = self.repairer.multiple * scale, []
-        for places, size in zip(box, hole.shape, strict=True):
-            start, stop = places[0] - self.margin * scale, places[-1] + 1 + self.margin * scale
+        for (start, stop), size in zip(box, hole.shape, strict=True):
+            start, stop = start - self.margin * scale, stop + self.margin * scale
             edges += [max(0, start // step * step), min(size, -(-stop // step) * step)]
         return tuple(edges)
 

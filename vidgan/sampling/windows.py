@@ -37,6 +37,12 @@ def _weights(start: int, stop: int, size: int, ramp: int) -> np.ndarray:
     return (np.minimum(np.minimum(from_start, from_stop), ramp) / ramp).astype(np.float32)
 
 
+def extent(any_in: np.ndarray, offset: int = 0) -> tuple[int, int]:
+    """Of bool [n] with a True: the first one's index and the last one's plus 1, both plus `offset`."""
+    places = np.flatnonzero(any_in)
+    return offset + int(places[0]), offset + int(places[-1]) + 1
+
+
 def windows_over(hole: np.ndarray, *, step: int, core: int, margin: int) -> list[Window]:
     """Windows that together hold every pixel of a hole bool [H, W], each with `margin` pixels around it.
 
@@ -49,8 +55,8 @@ def windows_over(hole: np.ndarray, *, step: int, core: int, margin: int) -> list
             part = hole[rows.start : rows.stop, columns.start : columns.stop]
             if not part.any():
                 continue
-            top, bottom = _extent(part.any(1), rows.start)
-            left, right = _extent(part.any(0), columns.start)
+            top, bottom = extent(part.any(1), rows.start)
+            left, right = extent(part.any(0), columns.start)
             windows.append(
                 Window(
                     *_widened(top, bottom, margin, step, hole.shape[0]),
@@ -64,15 +70,10 @@ def _cells(any_in: np.ndarray, core: int) -> list[range]:
     """bool [n] -> equal parts of what lies between the first and the last True, none longer than `core`."""
     if not any_in.any():
         return []
-    start, stop = _extent(any_in, 0)
+    start, stop = extent(any_in)
     count = -(-(stop - start) // core)
     edges = np.linspace(start, stop, count + 1).round().astype(int)
     return [range(first, last) for first, last in pairwise(edges)]
-
-
-def _extent(any_in: np.ndarray, offset: int) -> tuple[int, int]:
-    places = np.flatnonzero(any_in)
-    return offset + int(places[0]), offset + int(places[-1]) + 1
 
 
 def _widened(start: int, stop: int, margin: int, step: int, size: int) -> tuple[int, int]:
