@@ -1,15 +1,19 @@
 """The README's commands, by its sections, as tests run them: shortened, one after the other in one folder."""
 
+import multiprocessing
 import os
 import re
+import runpy
 import shlex
-import subprocess
 import sys
 from fractions import Fraction
 from pathlib import Path
+from pkgutil import walk_packages
 
 import numpy as np
 
+import vidgan
+from vidgan.cli import main
 from vidgan.commands.terminal import STOPPED
 from vidgan.media.movie_writer import write_movie
 
@@ -73,13 +77,47 @@ def run_commands(sections, folder):
         (folder / name).symlink_to(ROOT / name)
     make_plates(folder / "plates", num_frames=80)  # enough clips to be judged by
     text = "\n".join(SECTIONS[section] for section in sections)
-    environment = os.environ | {"PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"}
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
-        result = subprocess.run([sys.executable, "-c", block], cwd=folder, capture_output=True, text=True)
-        assert result.returncode == 0, f"{block}\n{result.stderr}"
+        code, said = ended(["python", "-c", block], folder)
+        assert code == 0, f"{block}\n{said}"
     commands = [words for command in commands_of(text) if (words := shortened(command))]
     assert len(commands) > 3
     for words in commands:
-        result = subprocess.run(words, cwd=folder, env=environment, capture_output=True, text=True)
+        code, said = ended(words, folder)
         expected = STOPPED if "--time-budget" in words or "status" in words else 0
-        assert result.returncode == expected, f"{shlex.join(words)}\n{result.stdout}\n{result.stderr}"
+        assert code == expected, f"{shlex.join(words)}\n{said}"
+
+
+def ended(words, folder):
+    """A command's exit code, and what it printed.
+
+    Each is a process of its own, forked from one that has imported everything: importing takes most commands longest.
+    """
+    processes = multiprocessing.get_context("forkserver")
+    processes.set_forkserver_preload(
+        [module.name for module in walk_packages(vidgan.__path__, "vidgan.") if not module.name.endswith("__main__")]
+    )
+    output = folder / ".output"
+    process = processes.Process(target=_be, args=(words, folder, output, dict(os.environ)))
+    process.start()
+    process.join()
+    return process.exitcode, output.read_text(encoding="utf-8")
+
+
+def _be(words, folder, output, environment):
+    """Become the command, as a shell would start it in this folder."""
+    with output.open("wb") as file:
+        os.dup2(file.fileno(), 1)
+        os.dup2(file.fileno(), 2)
+    os.chdir(folder)
+    os.environ.update(environment)
+    os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    program, *rest = words
+    if program == "vidgan":
+        sys.argv = words
+        main()
+    elif program == "python" and rest[0].endswith(".py"):
+        sys.argv, sys.path[0] = rest, str(Path(rest[0]).resolve().parent)
+        runpy.run_path(rest[0], run_name="__main__")
+    else:
+        os.execvp(program, words)
