@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from vidgan.config_files import build_config
 from vidgan.nn.build import build_generator
+from vidgan.nn.generator import at_twice_the_rate, slower
 from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels
 from vidgan.nn.levels import plan_levels, print_levels
 from vidgan.nn.noise import NoiseFilters
@@ -28,14 +29,14 @@ def latents(generator, batch_size, first_frame, num_frames, seed=0):
 
 
 def test_a_plan_for_64x64_clips_of_16_frames_is_the_one_in_the_docstring():
-    levels = plan_levels(height=64, width=64, num_frames=16, channels=64, max_channels=128)
+    levels = plan_levels(height=64, width=64, num_frames=16, channels=16, max_channels=128)
     assert [(level.frames, level.height, level.channels, level.temporal) for level in levels] == [
         (4, 4, 128, True),
-        (8, 8, 128, True),
-        (16, 16, 128, True),
-        (16, 32, 64, False),
+        (8, 8, 64, True),
+        (16, 16, 32, True),
+        (16, 32, 16, False),
     ]
-    assert "    2      16         16 x 16       128  3x3x3" in print_levels(levels)
+    assert "    2      16         16 x 16        32  3x3x3" in print_levels(levels)
 
 
 @given(height=st.integers(8, 70), width=st.integers(8, 120), num_frames=st.integers(1, 40), channels=st.integers(1, 64))
@@ -97,3 +98,17 @@ def test_folding_pixels_is_undone_exactly(size):
 def test_halving_the_rate_takes_means_of_pairs_and_keeps_a_last_odd_frame():
     ramp = torch.arange(5.0).reshape(1, 1, 5, 1, 1)
     assert downsample_time(ramp).flatten().tolist() == [0.5, 2.5, 4.0]
+
+
+def test_a_rate_is_doubled_without_judder():
+    slow = torch.arange(-2.0, 6).view(1, 1, 8, 1, 1).expand(2, 3, 8, 4, 4)  # frame j is j, the first is frame -2
+    window = (-3, 9)
+    assert slower(window) == (-2, 5)
+    fast = at_twice_the_rate(slow[:, :, :7], -2, window)
+    assert torch.equal(fast[0, 0, :, 0, 0], (torch.arange(*window) - 0.5) / 2)
+
+
+def test_what_stays_the_same_begins_about_as_strong_as_what_moves():
+    generator = build_generator(build_config({}), 4)
+    style = generator.style(torch.randn(256, 64), torch.arange(256) % 4)
+    assert 0.5 < style.var(0).mean() < 2.5

@@ -324,7 +324,8 @@ def test_nothing_saved_is_lost_and_the_run_goes_on_in_parts(plates, tmp_path, mo
 
 @ON_LINUX
 def test_train_in_too_little_memory_ends_in_one_line(plates, tmp_path):
-    (tmp_path / "tiny.yaml").write_text(json.dumps({"data": {"num_frames": 16}, "model": {"family": "dcgan3d"}}))
+    model = {"family": "dcgan3d", "generator_channels": 32, "discriminator_channels": 32}
+    (tmp_path / "tiny.yaml").write_text(json.dumps({"data": {"num_frames": 16}, "model": model}))
     command = ["train", tmp_path / "tiny.yaml", "train.batch_size=62", "--footage", plates, "--run", tmp_path / "run"]
 
     def limited():

@@ -398,8 +398,8 @@ def test_schedules_are_straight_lines_between_kclips_and_level_outside():
 
 
 def test_the_default_penalty_grows_with_the_pixels_and_leaves_the_place_to_a_lipschitz_penalty():
-    assert r1_gamma(build_config({"data": {"height": 32, "width": 32}})) == pytest.approx(0.3)
-    assert r1_gamma(build_config({"data": {"height": 64, "width": 128}})) == pytest.approx(2.4)
+    assert r1_gamma(build_config({"data": {"height": 32, "width": 32}})) == pytest.approx(3)
+    assert r1_gamma(build_config({"data": {"height": 64, "width": 128}})) == pytest.approx(24)
     assert r1_gamma(build_config({"train": {"r1_gamma": 0.7}})) == 0.7
     assert r1_gamma(build_config({"train": {"lipschitz_lambda": 10}})) == 0
 

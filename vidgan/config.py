@@ -91,9 +91,9 @@ class ModelConfig(Section):
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
     """Numbers a step in the motion noise: what changes over time."""
-    generator_channels: int = Field(32, ge=4)
+    generator_channels: int = Field(16, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
-    discriminator_channels: int = Field(32, ge=4)
+    discriminator_channels: int = Field(16, ge=4)
     """Channels of the discriminator's largest level; each smaller level has twice as many."""
     max_channels: int = Field(128, ge=4)
     """No level of either network has more channels than this."""
@@ -117,7 +117,7 @@ class TrainConfig(Section):
 
     total_kclips: float = Field(200.0, gt=0)
     """Thousands of real clips until training ends."""
-    batch_size: int = Field(16, ge=2)
+    batch_size: int = Field(4, ge=2)
     """Clips in one update of either network."""
     accumulate: int = Field(1, ge=1)
     """Parts that a batch is cut into, one after the other, to need less memory; the update is the same."""
@@ -133,7 +133,7 @@ class TrainConfig(Section):
     adam_beta2: Schedule = 0.99
     """Decay of Adam's running mean of squared gradients, for both networks; below 1."""
     r1_gamma: Schedule | None = None
-    """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off. Unset: 0.3
+    """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off. Unset: 3
     for 32x32 pixels, and in proportion to their number for others; 0 where `lipschitz_lambda` is above 0."""
     r2_gamma: Schedule = 0.0
     """The same at generated clips; 0 is off."""

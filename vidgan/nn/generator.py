@@ -16,7 +16,7 @@ from collections.abc import Sequence
 
 import torch
 import torch.nn.functional as F
-from einops import rearrange, repeat
+from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
@@ -29,6 +29,7 @@ from vidgan.nn.layers import (
     Modulation,
     activate,
     convolution,
+    initialised,
     projection,
     unfold_pixels,
     upsample_space,
@@ -45,13 +46,20 @@ def reach(level: Level) -> int:
 
 
 def slower(window: Window) -> Window:
-    """The frames at half the rate that cover `window`."""
-    return window[0] // 2, (window[1] + 1) // 2
+    """The frames at half the rate that those of `window` are mixed from."""
+    return (window[0] - 1) // 2, window[1] // 2 + 1
 
 
 def at_twice_the_rate(x: Tensor, start: int, window: Window) -> Tensor:
-    """Every frame of `x`, whose first is frame `start`, twice; of these the frames in `window`."""
-    frames = repeat(x, "b c t h w -> b (t two) h w c", two=2)[:, window[0] - 2 * start : window[1] - 2 * start]
+    """Frames of `window` at twice the rate of `x`, whose first is frame `start`, by linear interpolation.
+
+    Between frames j and j + 1 of `x` lie 2 j + 1 and 2 j + 2, a quarter and three quarters of the way: both are mixed
+    alike, so that neither is sharper. To show each frame twice instead would make motion judder.
+    """
+    x = rearrange(x, "b c t h w -> b t h w c")
+    between = torch.stack([torch.lerp(x[:, :-1], x[:, 1:], 0.25), torch.lerp(x[:, :-1], x[:, 1:], 0.75)], dim=2)
+    first = 2 * start + 1
+    frames = rearrange(between, "b t two h w c -> b (t two) h w c")[:, window[0] - first : window[1] - first]
     return rearrange(frames, "b t h w c -> b c t h w")
 
 
@@ -84,9 +92,9 @@ class GeneratorBlock(nn.Module):
         [B, ..., T, height, width]."""
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
         height, width = self.level.height, self.level.width
-        residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width))
+        residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width, mode="bilinear"))
         residual = self.conv2(activate(self.modulate2(residual, style)))
-        x = upsample_space(self.skip(self._inner(x)), height, width) + residual
+        x = upsample_space(self.skip(self._inner(x)), height, width, mode="bilinear") + residual
         picture = upsample_space(self._inner(picture), height, width, mode="bilinear")
         return x, picture + self.to_picture(activate(x))
 
@@ -124,10 +132,11 @@ class ConvolutionalGenerator(nn.Module):
         self.first_frames = first.frame_step
         self.filters = NoiseFilters()
         self.with_class = ClassBesideLatent(content_dim, num_classes)
+        # The style starts about as strong as the motion noise: drowned in it, looks would change within a take.
         self.mapping = nn.Sequential(
-            Linear(self.with_class.dim, STYLE_DIM),
+            initialised(Linear(self.with_class.dim, STYLE_DIM)),
             nn.LeakyReLU(LEAK),
-            Linear(STYLE_DIM, STYLE_DIM),
+            initialised(Linear(STYLE_DIM, STYLE_DIM)),
         )
         self.input = Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels

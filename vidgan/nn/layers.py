@@ -7,6 +7,8 @@ batch: a view in that layout, and the 2-D kernels are the fast ones.
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import torch
 import torch.nn.functional as F
 from einops import rearrange
@@ -16,6 +18,8 @@ from vidgan.nn.exact import Convolution, Linear
 from vidgan.nn.levels import PIXEL_FOLD
 
 LEAK = 0.2
+
+Layer = TypeVar("Layer", nn.Conv3d, nn.Linear)
 
 # The last convolution of a residual branch starts small, so that a deep network starts as its shortcuts.
 BRANCH_GAIN = 0.3
@@ -38,7 +42,7 @@ def convolution(in_channels: int, out_channels: int, *, temporal: bool, pad_time
     return initialised(layer, gain)
 
 
-def initialised(layer: nn.Conv3d, gain: float) -> nn.Conv3d:
+def initialised(layer: Layer, gain: float = 1.0) -> Layer:
     """Weights as He et al. 2015 advise for this activation, times `gain`; biases zero."""
     nn.init.kaiming_normal_(layer.weight, a=LEAK)
     with torch.no_grad():
@@ -67,7 +71,7 @@ def projection(in_channels: int, out_channels: int) -> nn.Module:
 def upsample_space(x: Tensor, height: int, width: int, *, mode: str = "nearest") -> Tensor:
     """[B, C, T, h, w] -> [B, C, T, height, width]: twice the size, cut for odd sizes; as it is if it has that size.
 
-    "nearest" for features; "bilinear" is smoother and slower, for pictures of few channels.
+    "nearest" is fast; "bilinear" leaves no blocks in what is made, and costs about as much as an activation.
     """
     if x.shape[3:] == (height, width):
         return x

@@ -5,9 +5,9 @@ tested, and compared before a single layer exists. For 64x64 clips of 16 frames:
 
     level  frames  height x width  channels  kernel
         0       4           4 x 4       128  3x3x3
-        1       8           8 x 8       128  3x3x3
-        2      16         16 x 16       128  3x3x3
-        3      16         32 x 32        64  1x3x3
+        1       8           8 x 8        64  3x3x3
+        2      16         16 x 16        32  3x3x3
+        3      16         32 x 32        16  1x3x3
 
 The largest level has half the picture's height and width: each of its pixels stands for 2x2 of the
 picture's (Shi et al. 2016), because layers at full size would take most of the time and add least.

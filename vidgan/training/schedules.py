@@ -10,7 +10,7 @@ from vidgan.config_values import Schedule
 # R1's weight for pictures of 32x32 pixels. Gradients of one clip are summed over its voxels, and the more of them the
 # same change of the clip is spread over, the smaller their squares: so the weight grows with the pixels, as in the
 # heuristic of StyleGAN2-ADA's "auto" recipe.
-GAMMA_AT_32 = 0.3
+GAMMA_AT_32 = 3.0
 
 
 def value_at(schedule: Schedule, num_clips: int) -> float:
