@@ -105,3 +105,9 @@ def test_a_missing_file_and_a_run_without_weights_are_told_apart(tmp_path):
         load_generator(tmp_path / "absent")
     with pytest.raises(WeightsError, match=r"holds no generator\.safetensors yet"):
         load_generator(tmp_path)
+
+
+def test_a_folder_called_demo_that_is_no_run_does_not_hide_the_generator_that_travels(tmp_path, monkeypatch):
+    (tmp_path / "demo").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert load_generator("demo").path.name == "demo.safetensors"

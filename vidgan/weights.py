@@ -171,7 +171,8 @@ def check_tensors(tensors: dict[str, torch.Tensor], generator: nn.Module, path: 
 def find_weights(run_or_weights: str | Path) -> Path:
     """The weights file that a run folder, a path or "demo" means. Raises `WeightsError` if there is none."""
     path = Path(run_or_weights)
-    if str(run_or_weights) == DEMO_NAME and not path.exists():
+    named = path.is_file() or (path / WEIGHTS_NAME).is_file()
+    if str(run_or_weights) == DEMO_NAME and not named:
         return Path(str(files("vidgan") / "demo.safetensors"))
     if path.is_dir():
         weights = path / WEIGHTS_NAME
