@@ -324,7 +324,7 @@ def worker_processes():
             command = (folder / "cmdline").read_bytes()
         except OSError:
             continue
-        if int(parent) == os.getpid() and (not command or b"vidgan.footage.worker" in command):
+        if int(parent) == os.getpid() and (not command or b"\0vidgan.footage.worker\0" in command):
             found.append(int(folder.name))
     return found
 
