@@ -179,6 +179,34 @@ def test_a_log_whose_disk_was_full_goes_on_with_whole_lines(small_disk):
     assert json.loads(lines[-1]) == {"num_clips": 800, **statistics}
 
 
+def full(self, data):
+    raise OSError(28, "No space left on device")
+
+
+def logged_for_a_while(log):
+    for _ in range(100):
+        log.write(16, {"loss": 2.0})
+        time.sleep(0.1)
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's writes in a thread
+def test_curves_that_a_full_disk_ended_go_on_in_another_file(tmp_path, monkeypatch):
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.summary.writer.record_writer import RecordWriter
+
+    log = StatsLog(tmp_path, num_clips=0)
+    log.write(8, {"loss": 1.0})
+    with monkeypatch.context() as disk:
+        disk.setattr(RecordWriter, "write", full)
+        with pytest.raises(OSError, match="No space left on device"):  # met by the thread, and said a little later
+            logged_for_a_while(log)
+    log.write(24, {"loss": 3.0})
+    log.close()
+    board = EventAccumulator(str(tmp_path / "tensorboard"))
+    board.Reload()
+    assert board.Scalars("loss")[-1].step == 24
+
+
 def test_a_run_cannot_begin_on_a_full_disk_and_says_so(small_disk):
     fill(small_disk / "filler")
     with pytest.raises(

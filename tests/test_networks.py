@@ -54,6 +54,19 @@ def test_every_plan_ends_at_half_the_picture_and_only_ever_doubles(height, width
     assert num_frames > 1 or not any(level.temporal for level in levels)
 
 
+def test_what_is_learned_of_a_place_is_seen_there_in_every_take_and_frame_and_nowhere_else():
+    generator = build_generator(small(32, 32, 6), 0)
+    z, motion = latents(generator, 3, 0, 6)
+    labels = torch.zeros(3, dtype=torch.long)
+    before = generator(z, motion, labels)
+    with torch.no_grad():
+        generator.blocks[-1].place[:, :, 4, 10] = 50  # of 16x16: rows 8 and 9, columns 20 and 21 of the picture
+    changed = (generator(z, motion, labels) - before).abs().amax(1)
+    assert changed[:, :, 8:10, 20:22].amin() > 0.01
+    changed[:, :, 4:14, 16:26] = 0
+    assert changed.amax() == 0
+
+
 @settings(max_examples=20)
 @given(first=st.integers(-9, 40), length=st.integers(1, 12), height=st.sampled_from([16, 20, 48]))
 def test_any_stretch_of_a_take_is_the_same_as_in_the_whole_take(first, length, height):

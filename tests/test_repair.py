@@ -27,7 +27,7 @@ from vidgan.nn.build import build_generator
 from vidgan.review.holes import holes_of_boxes
 from vidgan.review.repair_request import Wanted
 from vidgan.review.repairs import Repair
-from vidgan.sampling.repair import Mender, deep_in, with_grain
+from vidgan.sampling.repair import Mender, damage_in, deep_in, with_grain
 from vidgan.sampling.stretches import (
     Part,
     View,
@@ -55,6 +55,18 @@ def test_every_frame_is_in_a_stretch_and_neighbours_share_a_quarter(num_frames, 
     if length > 1:
         for one, other in pairwise(stretches):
             assert one.stop - other.start >= max(1, length // 4)
+
+
+def test_faint_parts_of_what_is_found_are_found_and_what_is_faint_alone_is_not():
+    logits = np.full((8, 12), -4.0)
+    logits[2, 1:6], logits[2, 3] = -1.0, 2.0
+    logits[3, 6] = -1.0  # touches it at a corner
+    logits[6, 1:6] = -1.0
+    found = np.zeros((8, 12), bool)
+    found[2, 1:6] = found[3, 6] = True
+    assert np.array_equal(damage_in(logits), found)
+    assert not damage_in(np.full((4, 4), -4.0)).any()
+    assert damage_in(np.full((4, 4), 4.0)).all()
 
 
 @given(st.integers(3, 40), st.integers(3, 16), st.data())

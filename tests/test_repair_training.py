@@ -24,7 +24,7 @@ from vidgan.run import run_training
 from vidgan.survey import FoundFootage
 from vidgan.training.batches import Batches
 from vidgan.training.checkpoints import Checkpoints
-from vidgan.training.fakes import detection_loss, distance_from_truth, doubt_loss
+from vidgan.training.fakes import OVERLOOKED, detection_loss, distance_from_truth, doubt_loss
 from vidgan.training.loop import make_fake, train
 from vidgan.training.processes import ALONE
 from vidgan.training.rehearsal import rehearse
@@ -96,23 +96,23 @@ def test_holes_are_learnt_that_no_neighbour_could_fill():
     assert figures_of(state.generator_ema, stripes(), config)["psnr"] > before + 3
 
 
-def test_scratches_are_learnt_to_be_found_in_seconds():
-    config = game({"kinds": {"scratches": 1}, "given": 0.0}, num_frames=1)
+def test_lost_lines_of_stills_which_rules_overlook_are_learnt_to_be_found_in_seconds():
+    config = game({"kinds": {"dropouts": 1}, "given": 0.0}, num_frames=1)
     before = figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["overlap"]
-    state, _ = learnt(gradients(), config, updates=150)
-    assert figures_of(state.generator_ema, gradients(), config)["overlap"] > before + 0.2
+    state, _ = learnt(gradients(), config, updates=100)
+    assert figures_of(state.generator_ema, gradients(), config)["overlap"] > before + 0.1
 
 
 def test_dust_is_found_before_anything_is_learnt():
     config = game({"kinds": {"dust": 1}, "given": 0.0})
-    assert figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["overlap"] > 0.8
+    assert figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["overlap"] > 0.7
 
 
 def test_noise_is_learnt_to_be_taken_off_in_seconds():
     config = game({"kinds": {"sensor": 1}, "most_noise": 0.3})
     before = figures_of(new_state(config, 0, CPU).generator_ema, gradients(), config)["psnr"]
-    state, _ = learnt(gradients(), config, updates=60)
-    assert figures_of(state.generator_ema, gradients(), config)["psnr"] > before + 1
+    state, _ = learnt(gradients(), config, updates=150)
+    assert figures_of(state.generator_ema, gradients(), config)["psnr"] > before + 0.7
 
 
 @pytest.mark.parametrize("num_frames", [1, 4])
@@ -191,20 +191,20 @@ def test_losses_are_means_over_what_they_are_about():
     half[..., :2] = 1
     mean = 0.5 * half.expand(shape) + 9 * (1 - half).expand(shape)
     log_doubt = torch.full((2, 1, 2, 4, 4), math.log(0.25))
-    mended = Mended(mean, log_doubt, torch.zeros(shape), torch.zeros(2, 1, 2, 4, 4))
+    mended = Mended(mean, log_doubt, torch.zeros(shape), torch.zeros(shape), torch.zeros(2, 1, 2, 4, 4))
     assert distance_from_truth(mended, real, half).tolist() == pytest.approx([0.5, 0.5])
     assert distance_from_truth(mended, real, 0 * half).tolist() == [0, 0]
     assert doubt_loss(mended, real, half).tolist() == pytest.approx([2 + math.log(0.25)] * 2)
     logits = 40 * (1 - half) - 40 * half  # right outside of the hole, wrong inside
     assert detection_loss(logits, 1 - half, half).tolist() == pytest.approx([0, 0])
-    assert detection_loss(-logits, 1 - half, half).tolist() == pytest.approx([120, 120])
+    assert detection_loss(-logits, 1 - half, half).tolist() == pytest.approx([40 * OVERLOOKED] * 2)
 
 
 def test_doubt_is_least_wrong_where_it_is_the_distance_from_the_truth():
     shape = (1, 3, 1, 4, 4)
     losses = []
     for doubt in (0.1, 0.2, 0.4):
-        mended = Mended(torch.full(shape, 0.2), torch.full((1, 1, 1, 4, 4), doubt).log(), torch.zeros(shape), None)
+        mended = Mended(torch.full(shape, 0.2), torch.full((1, 1, 1, 4, 4), doubt).log(), *3 * [None])
         losses.append(doubt_loss(mended, torch.zeros(shape), torch.ones(1, 1, 1, 4, 4)).item())
     assert losses[1] < min(losses[0], losses[2])
 

@@ -348,8 +348,12 @@ def test_from_disk_the_page_plays_and_choices_are_kept_and_downloaded(browser, f
             press(page, "p", "ArrowDown", "4")
             assert "changes in this browser only: 2" in page.locator("#saved").inner_text()
             page.on("dialog", lambda dialog: dialog.accept())
-            time.sleep(0.5)  # Chromium hands what a page from disk stores to its other processes a moment later
-            page.reload()
+            for _ in range(20):  # Chromium hands what a page from disk stores to its other processes a moment later
+                time.sleep(0.5)
+                page.reload()
+                until(page, ALL_LOADED)
+                if page.locator(".tile.picked").count():
+                    break
             assert page.locator(".tile.picked .called").inner_text() == "a"
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download choices").click()

@@ -47,7 +47,7 @@ from vidgan.processor import machine_name, set_up_processor
 from vidgan.progress import show_progress
 from vidgan.review.repair_request import Wanted
 from vidgan.review.repairs import Repair
-from vidgan.sampling.repair import Mender
+from vidgan.sampling.repair import Mender, damage_in
 from vidgan.sampling.stretches import View, in_stretches
 from vidgan.survey import look_at_footage
 from vidgan.weights import LoadedRepairer, load_repairer
@@ -262,7 +262,7 @@ def best_setting(cases: list[Case], denoise: Callable[[Case, float], np.ndarray]
 
 
 class Ours:
-    """The network as `vidgan repair` uses it, the mean of its alternatives."""
+    """The network as `vidgan repair` uses it, what it expects."""
 
     def __init__(self, loaded: LoadedRepairer) -> None:
         self._loaded, data = loaded, loaded.provenance.config.data
@@ -271,25 +271,28 @@ class Ours:
     def fill(self, case: Case) -> np.ndarray:
         """Holes filled."""
         mender = Mender(self._loaded.repairer, **self._sizes)
-        mended = self._mended(case, case.told, mender.fill)
+        mended = self._mended(case, case.told, mender.fill, everywhere=False)
         return _levels(view.picture if made is None else made for view, made in mended)
 
     def denoise(self, case: Case) -> np.ndarray:
         """Noise of the true strength taken off."""
         mender = Mender(self._loaded.repairer, **self._sizes, grain=case.strength / 127.5)
-        return _levels(made for _, made in self._mended(case, np.zeros_like(case.told), mender.denoise))
+        return _levels(
+            made for _, made in self._mended(case, np.zeros_like(case.told), mender.denoise, everywhere=True)
+        )
 
     def find(self, case: Case) -> np.ndarray:
         """Where it finds damage, bool [T, H, W]."""
         mender = Mender(self._loaded.repairer, **self._sizes)
-        mended = self._mended(case, np.zeros_like(case.told), mender.find)
-        return np.stack([made[..., 0] > 0 for _, made in mended])
+        mended = self._mended(case, np.zeros_like(case.told), mender.find, everywhere=True)
+        return np.stack([damage_in(logits[..., 0]) for _, logits in mended])
 
     @staticmethod
-    def _mended(case: Case, holes: np.ndarray, make: Callable) -> Iterator[tuple[View, np.ndarray | None]]:
+    def _mended(
+        case: Case, holes: np.ndarray, make: Callable, *, everywhere: bool
+    ) -> Iterator[tuple[View, np.ndarray | None]]:
         pictures = case.damaged.astype(np.float32) / 255
         views = [View(picture, hole) for picture, hole in zip(pictures, holes, strict=True)]
-        everywhere = not holes.any()
         wanted = lambda view: everywhere or bool(view.hole.any())  # noqa: E731
         return in_stretches(iter(views), [range(len(views))], len(views), make, wanted=wanted)
 

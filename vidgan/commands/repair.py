@@ -33,7 +33,7 @@ def repair(
     ] = None,
     regrain: Annotated[float, typer.Option(min=0, help="Put grain on what is made, in levels of 8 bits")] = 0.0,
     grow: Annotated[int, typer.Option(min=0, help="Widen holes by so many pixels")] = 0,
-    seeds: Annotated[str | None, typer.Option(help="Alternatives, such as 1-4; default: the mean of all")] = None,
+    seeds: Annotated[str | None, typer.Option(help="Alternatives, such as 1-4; default: what is expected")] = None,
     format: Annotated[
         str | None, typer.Option(help="Of a movie, as for `export`; default: what the input is, if the suffix allows")
     ] = None,

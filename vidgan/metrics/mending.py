@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from math import log10
 from statistics import fmean
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -17,6 +18,7 @@ from vidgan.config import Config, DamageKind
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.damage import Damaged, damage_clips
 from vidgan.footage.prepare import PreparedFootage
+from vidgan.sampling.repair import damage_in
 from vidgan.weights import LoadedRepairer
 
 # Clips that are mended at once.
@@ -62,7 +64,7 @@ def fixed_clips(footage: PreparedFootage, config: Config, count: int) -> tuple[T
 def mended_clips(
     repairer: nn.Module, frames: Tensor, kinds: list[DamageKind], damaged: Damaged
 ) -> Iterator[MendedClip]:
-    """Each clip mended; of the alternatives for a hole, their mean."""
+    """Each clip mended; of the alternatives for a hole, the one that is expected."""
     device = next(repairer.parameters()).device
     for first in range(0, len(frames), BATCH_SIZE):
         part = slice(first, first + BATCH_SIZE)
@@ -116,7 +118,7 @@ class RunningRepairs:
             squares, count = squared_error(clip)
             sums[clip.kind] = [sums[clip.kind][0] + squares, sums[clip.kind][1] + count]
             if clip.found.any():
-                seen = clip.logits > 0
+                seen = torch.from_numpy(np.stack([damage_in(frame) for frame in clip.logits[0].numpy()]))[None]
                 found[clip.kind][0] += int((seen & clip.found).sum())
                 found[clip.kind][1] += int((seen | clip.found).sum())
         psnrs = {f"psnr_{kind}": psnr(*each) for kind, each in sums.items() if each[1]}

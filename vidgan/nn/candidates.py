@@ -18,16 +18,23 @@ import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor
 
-# Frames each way over which a pixel is averaged with itself.
-REACH_FRAMES = 7
-# Rows and columns of the patches by which frames are compared, and of the surroundings by which a pixel is guessed.
-PATCH = 5
-# Pixels between one and those beside it that it is compared with: a scratch is thinner.
-BESIDE = 3
-# Squared differences that are noise, in squared standard deviations of it, and where none is said of one level.
-TOLERANCE, ONE_LEVEL = 0.5, 1 / 127.5
-# Steps of smoothing on each level of a fill: towards the picture whose every pixel is the mean of those around it.
-SMOOTHING_STEPS = 4
+from vidgan.nn.alike import any_of, mean_of_alike
+from vidgan.nn.motion import moved_between
+from vidgan.nn.patches import boxed, squared_error, summed
+
+# Rows and columns of what lies around a clean pixel that is guessed.
+SURROUNDINGS = 3
+# Pixels between one and those beside it that it is compared with, as a speck and as part of a line, which are thinner.
+BESIDE, BESIDE_LINE = 3, 2
+# Pixels of a line by which scratches and lost lines are told from what the footage shows, and the most that one of them
+# counts for, of voxels -1..1: a speck makes no line.
+LINE, MOST_OF_PIXEL = 15, 0.2
+# A frame is the one before again if it differs by less than this share of what those do that are so many frames around.
+REPEATED, FRAMES_AROUND = 0.05, 7
+# The depth in a hole beyond which the error of a fill no longer grows, and the power of the depth by which it does.
+MOST_DEPTH, GROWTH = 16.0, 1.5
+# Steps of smoothing on each level of a fill: towards the picture whose every pixel is the mean of the four beside it.
+SMOOTHING_STEPS = 8
 
 
 class Candidates(NamedTuple):
@@ -37,11 +44,13 @@ class Candidates(NamedTuple):
     """The picture as it came, and in a hole what lies around it in the same frame; in a frame that is all hole,
     `before` and `after` mixed by their distance, and 0 where there are none either."""
     before: Tensor
-    """The nearest clean value before in time; `here` where there is none."""
+    """The nearest clean value before in time, in a frame that is all hole moved along the motion across the gap;
+    `here` where there is none."""
     after: Tensor
     """The same, after."""
     mean: Tensor
-    """A clean pixel averaged over the frames in which it looks the same; in a hole, over all that are clean."""
+    """A clean pixel averaged over the frames in which it looks the same, and where there is grain over pixels nearby
+    that look like it; in a hole, over all frames in which it is clean."""
     since: Tensor
     """Frames since the one before; 0 where there is none."""
     until: Tensor
@@ -49,10 +58,16 @@ class Candidates(NamedTuple):
     error_around: Tensor
     """Squared error to expect of what lies around."""
     error_over_time: Tensor
-    """Squared error to expect of neighbours one frame away."""
+    """Squared error to expect of neighbours one frame away; in a frame that is all hole, where nothing is known of it,
+    1, for `here` has them already."""
     spikes: Tensor
     """How far a clean pixel stands out from both its neighbours on a line, as `spike` says: in time, across columns,
     and down rows, [B, 3, T, H, W]; in holes, of `here`."""
+    lines: Tensor
+    """How far a line stands out that is as long as `LINE` around the pixel: down the frame, as a scratch does, and
+    across it in one frame alone, as a lost line does, [B, 2, T, H, W]."""
+    repeats: Tensor
+    """Whether a frame shows the one before again, in footage that moves: 1, else 0."""
 
 
 def candidates_of(video: Tensor, hole: Tensor, grain: Tensor) -> Candidates:
@@ -62,37 +77,66 @@ def candidates_of(video: Tensor, hole: Tensor, grain: Tensor) -> Candidates:
     known = clean.to(video.dtype)
     before, since = last_clean(video, clean)
     after, until = (each.flip(2) for each in last_clean(video.flip(2), clean.flip(2)))
+    empty = ~clean.any(4, keepdim=True).any(3, keepdim=True)
+    before, after = along_motion(before, after, since, until, empty)
     between = mixed_by_distance(before, after, since, until)
     errors = torch.cat([squared_error(around(video, known), video), squared_error(between, video)], dim=1) * known
     errors = boxed(errors) / boxed(known).clamp(min=1e-3) * known
     filled = fill_from_around(torch.cat([video, errors], dim=1), known)
     here, error_around, error_over_time = filled.split([video.shape[1], 1, 1], dim=1)
-    empty = ~clean.any(4, keepdim=True).any(3, keepdim=True)
-    here = torch.where(empty, between, here)
+    error_around = error_around * depth(clean) ** GROWTH
+    here, error_over_time = torch.where(empty, between, here), torch.where(empty, 1, error_over_time)
     before, after = torch.where(since > 0, before, here), torch.where(until > 0, after, here)
     # At a clip's ends there is one neighbour in time, which has to do for both.
     ends = torch.where(since > 0, before, after), torch.where(until > 0, after, before)
+    in_time = spike(here, *ends)
+    across, down = (spike(here, *beside(here, axis, BESIDE)) for axis in (4, 3))
+    of_scratch, of_row = (spike(here, *beside(here, axis, BESIDE_LINE)) for axis in (4, 3))
+    of_lost_line = torch.minimum(in_time, of_row)
     return Candidates(
         here=here,
         before=before,
         after=after,
-        mean=mean_over_time(video, known, here, grain),
+        mean=mean_of_alike(video, known, here, grain),
         since=since,
         until=until,
         error_around=error_around,
         error_over_time=error_over_time,
-        spikes=torch.cat([spike(here, *ends), spike(here, *beside(here, 4)), spike(here, *beside(here, 3))], dim=1),
+        spikes=torch.cat([in_time, across, down], dim=1),
+        lines=torch.cat(
+            [along(each.clamp(max=MOST_OF_PIXEL), axis) for each, axis in ((of_scratch, 3), (of_lost_line, 4))], dim=1
+        ),
+        repeats=repeats(here).expand_as(hole),
     )
 
 
 def last_clean(video: Tensor, clean: Tensor) -> tuple[Tensor, Tensor]:
     """The nearest clean value strictly before each pixel, [B, C, T, H, W] (0 where there is none), and how many frames
     ago that was, float32 [B, 1, T, H, W], 0 where there is none."""
-    times = torch.arange(video.shape[2], device=video.device).view(1, 1, -1, 1, 1)
-    last = torch.where(clean, times, -1).cummax(2).values
+    times, last = last_true(clean, 2)
     last = F.pad(last[:, :, :-1], (0, 0, 0, 0, 1, 0), value=-1)
     values = video.gather(2, last.clamp(min=0).expand_as(video))
     return torch.where(last >= 0, values, 0), torch.where(last >= 0, times - last, 0).float()
+
+
+def last_true(what: Tensor, axis: int) -> tuple[Tensor, Tensor]:
+    """Places along an axis of bool [B, 1, T, H, W], and at each the last one so far that is true, -1 where none is."""
+    places = torch.arange(what.shape[axis], device=what.device).view(-1, *(1,) * (4 - axis))
+    return places, torch.where(what, places, -1).cummax(axis).values
+
+
+def along_motion(before: Tensor, after: Tensor, since: Tensor, until: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
+    """Values before and after as they come, but in frames that are `empty` [B, 1, T, 1, 1] and have both everywhere
+    moved to their time."""
+    both = ((since > 0) & (until > 0)).all(4, keepdim=True).all(3, keepdim=True)
+    gaps = rearrange(empty & both, "b 1 t 1 1 -> b t")
+    if not any_of(gaps):
+        return before, after
+    frames = [rearrange(each, "b c t h w -> b t c h w") for each in (before, after, since, until)]
+    one, other, since, until = (each[gaps] for each in frames)
+    moved = moved_between(one, other, since / (since + until))
+    results = [each.index_put((gaps,), made) for each, made in zip(frames[:2], moved, strict=True)]
+    return tuple(rearrange(each, "b t c h w -> b c t h w") for each in results)
 
 
 def mixed_by_distance(before: Tensor, after: Tensor, since: Tensor, until: Tensor) -> Tensor:
@@ -101,66 +145,65 @@ def mixed_by_distance(before: Tensor, after: Tensor, since: Tensor, until: Tenso
     return (before * shares[0] + after * shares[1]) / (shares[0] + shares[1]).clamp(min=1e-6)
 
 
-def mean_over_time(video: Tensor, known: Tensor, here: Tensor, grain: Tensor) -> Tensor:
-    """Means over `REACH_FRAMES` each way of frames whose patch around a pixel differs by no more than noise does, as of
-    non-local means (Buades et al. 2005, without a search in space); in holes, plain means of what is clean there.
-
-    Videos are 0 where they are not `known`; where nothing is, `here`.
-    """
-    noise = 2 * grain.clamp(min=ONE_LEVEL).square().view(-1, 1, 1, 1, 1)
-    sums, weights = video.clone(), known.clone()
-    num_frames = video.shape[2]
-    for step in range(1, min(REACH_FRAMES + 1, num_frames)):
-        early, late = slice(0, num_frames - step), slice(step, num_frames)
-        both = known[:, :, early] * known[:, :, late]
-        difference = squared_error(video[:, :, early], video[:, :, late]) * both
-        difference = boxed(difference) / boxed(both).clamp(min=1e-3)
-        alike = torch.exp(-(difference - noise).clamp(min=0) / (TOLERANCE * noise / 2))
-        for here_is, there_is in ((early, late), (late, early)):
-            weight = torch.where(known[:, :, here_is] > 0, alike, 1) * known[:, :, there_is]
-            sums[:, :, here_is] += weight * video[:, :, there_is]
-            weights[:, :, here_is] += weight
-    return torch.where(weights > 0, sums / weights.clamp(min=1e-3), here)
-
-
 def spike(here: Tensor, one: Tensor, other: Tensor) -> Tensor:
     """How far a pixel stands out from both of its neighbours on a line: the smaller difference where both have the same
     sign, else 0; its mean over channels [B, 1, T, H, W]. Kokaram 1998, sec. 6.2 (SDIp), in time."""
     steps = here - one, here - other
-    both = torch.minimum(*(step.abs() for step in steps)) * steps[0].sign()
-    return reduce(torch.where(steps[0] * steps[1] > 0, both, 0), "b c t h w -> b 1 t h w", "mean").abs()
+    smaller = torch.minimum(*(step.abs() for step in steps))
+    return reduce(torch.where(steps[0] * steps[1] > 0, smaller, 0), "b c t h w -> b 1 t h w", "mean")
 
 
-def beside(x: Tensor, axis: int) -> tuple[Tensor, Tensor]:
-    """A picture's pixels `BESIDE` further on either side along rows (3) or columns (4); at the edges, the edge's."""
+def along(x: Tensor, axis: int) -> Tensor:
+    """The mean over `LINE` pixels of a column (3) or row (4) around each of [B, 1, T, H, W], less beyond the edges."""
+    kernel = (LINE, 1) if axis == 3 else (1, LINE)
+    frames = rearrange(x, "b 1 t h w -> (b t) 1 h w")
+    padding = kernel[0] // 2, kernel[1] // 2
+    means = F.avg_pool2d(frames, kernel, stride=1, padding=padding, count_include_pad=False)
+    return rearrange(means, "(b t) 1 h w -> b 1 t h w", b=x.shape[0])
+
+
+def repeats(video: Tensor) -> Tensor:
+    """1 for frames that differ from the one before by less than `REPEATED` of the median of such steps within
+    `FRAMES_AROUND` each way, else 0: [B, C, T, H, W] -> [B, 1, T, 1, 1]."""
+    steps = reduce((video[:, :, 1:] - video[:, :, :-1]).abs(), "b c t h w -> b t", "mean")
+    steps = F.pad(steps, (1, 0), value=torch.nan)  # there is none before the first frame
+    around = F.pad(steps, (FRAMES_AROUND, FRAMES_AROUND), value=torch.nan).unfold(1, 2 * FRAMES_AROUND + 1, 1)
+    alike = steps < REPEATED * around.nanmedian(2).values
+    return rearrange(alike.to(video.dtype), "b t -> b 1 t 1 1")
+
+
+def beside(x: Tensor, axis: int, pixels: int) -> tuple[Tensor, Tensor]:
+    """A picture's pixels so much further on either side along rows (3) or columns (4); at the edges, the edge's."""
     places = torch.arange(x.shape[axis], device=x.device)
-    return tuple(x.index_select(axis, (places + step).clamp(0, len(places) - 1)) for step in (-BESIDE, BESIDE))
-
-
-def squared_error(one: Tensor, other: Tensor) -> Tensor:
-    """Mean over channels of squared differences: [B, C, T, H, W] twice -> [B, 1, T, H, W]."""
-    return reduce((one - other).square(), "b c t h w -> b 1 t h w", "mean")
-
-
-def boxed(x: Tensor) -> Tensor:
-    """The mean over a patch around each pixel of each frame, zeros beyond the edges: the same shape."""
-    return summed(x, PATCH) / PATCH**2
-
-
-def summed(x: Tensor, size: int) -> Tensor:
-    """The sum over `size` rows and columns, an odd number, around each pixel of [..., H, W], zeros beyond the edges."""
-    height, width = x.shape[-2:]
-    x = F.pad(x, (size // 2,) * 4)
-    # Pictures shifted and added, down rows and then across columns: several times faster than a pooling.
-    rows = sum(x[..., shift : shift + height, :] for shift in range(size))
-    return sum(rows[..., shift : shift + width] for shift in range(size))
+    return tuple(x.index_select(axis, (places + step).clamp(0, len(places) - 1)) for step in (-pixels, pixels))
 
 
 def around(video: Tensor, known: Tensor) -> Tensor:
-    """The mean of the known pixels in a patch around each pixel, without itself; 0 where there are none."""
-    number = PATCH**2
-    counts = (number * boxed(known) - known).round()
-    return (number * boxed(video) - video) / counts.clamp(min=1)
+    """The mean of the known pixels beside each pixel, without itself; 0 where there are none."""
+    counts = (summed(known, SURROUNDINGS) - known).round()
+    return (summed(video, SURROUNDINGS) - video) / counts.clamp(min=1)
+
+
+def depth(clean: Tensor) -> Tensor:
+    """How deep in a hole each pixel lies: half the harmonic mean of its distances to the next clean pixels to its left
+    and right, above and below; at most `MOST_DEPTH`, and 1 where it is clean. bool [B, 1, T, H, W] -> float32.
+
+    Of a random walk between two known values the variance is before * after / (before + after), a Brownian bridge's,
+    and two walks that cross share it as resistors do. The squared errors of fills of real footage grow a little faster.
+    """
+    nearness = torch.zeros(clean.shape, device=clean.device)
+    for axis in (3, 4):
+        for known, back in ((clean, False), (clean.flip(axis), True)):
+            places, last = last_true(known, axis)
+            near = torch.where(last >= 0, 1 / (places - last).clamp(min=1), 0)
+            nearness += near.flip(axis) if back else near
+    return torch.where(clean, 1, 2 / nearness.clamp(min=2 / MOST_DEPTH))
+
+
+def mean_of_four(x: Tensor) -> Tensor:
+    """The mean of the pixels left, right, above and below each pixel of [N, C, H, W]; beyond the edges, the edge."""
+    x = F.pad(x, (1, 1, 1, 1), mode="replicate")
+    return (x[..., 1:-1, :-2] + x[..., 1:-1, 2:] + x[..., :-2, 1:-1] + x[..., 2:, 1:-1]) / 4
 
 
 def fill_from_around(video: Tensor, known: Tensor) -> Tensor:
@@ -179,20 +222,6 @@ def fill_from_around(video: Tensor, known: Tensor) -> Tensor:
     for values, weights in reversed(levels):
         filled = F.interpolate(filled, scale_factor=2.0, mode="bilinear")[:, :, : values.shape[2], : values.shape[3]]
         filled = torch.where(weights > 0, values, filled)
-        neighbours = summed(torch.ones_like(weights[:1]), 3)
         for _ in range(SMOOTHING_STEPS):
-            filled = torch.where(weights > 0, values, summed(filled, 3) / neighbours)
+            filled = torch.where(weights > 0, values, mean_of_four(filled))
     return rearrange(filled, "(b t) c h w -> b c t h w", b=video.shape[0])
-
-
-def moved(video: Tensor, offsets: Tensor) -> Tensor:
-    """Each pixel of video [B, C, T, H, W] taken from `offsets` [B, 2, T, H, W] pixels to the right and below, by
-    bilinear interpolation; beyond the edges, the edge."""
-    height, width = video.shape[3:]
-    frames = rearrange(video, "b c t h w -> (b t) c h w")
-    rows = (torch.arange(height, device=video.device, dtype=video.dtype) + 0.5) * (2 / height) - 1
-    columns = (torch.arange(width, device=video.device, dtype=video.dtype) + 0.5) * (2 / width) - 1
-    places = torch.stack(torch.meshgrid(columns, rows, indexing="xy"), dim=-1)
-    shifts = rearrange(offsets, "b xy t h w -> (b t) h w xy") * offsets.new_tensor([2 / width, 2 / height])
-    taken = F.grid_sample(frames, places + shifts, padding_mode="border", align_corners=False)
-    return rearrange(taken, "(b t) c h w -> b c t h w", b=video.shape[0])

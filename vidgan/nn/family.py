@@ -69,7 +69,7 @@ class Repairer(Protocol):
         shape (the caller puts it into the hole, or everywhere where grain is taken off), and logits [B, 1, T, H, W] of
         where a pixel is damaged (above zero: damaged).
 
-        Noise of zeros gives the mean of all alternatives, which is the nearest to the truth; T is any length."""
+        Noise of zeros gives what is expected, which is the nearest to the truth; T is any length."""
 
 
 class Discriminator(Protocol):

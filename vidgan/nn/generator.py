@@ -73,6 +73,9 @@ class GeneratorBlock(nn.Module):
 
     Each level also adds what it sees to a picture that grows along (Karras et al. 2020, sec. 4.1): the
     coarse of it is learned at once, and fine levels have only detail to add.
+
+    What stands at the same place in many clips, such as a set behind a resting camera, is learned as that: `place` is
+    the same for all takes and frames, and the style says how much of it is seen.
     """
 
     def __init__(self, in_channels: int, level: Level, picture_channels: int) -> None:
@@ -84,6 +87,7 @@ class GeneratorBlock(nn.Module):
         self.conv2 = convolution(
             level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
         )
+        self.place = nn.Parameter(torch.zeros(level.channels, 1, level.height, level.width))
         self.skip = projection(in_channels, level.channels)
         self.to_picture = Convolution(level.channels, picture_channels, 1)
 
@@ -93,6 +97,7 @@ class GeneratorBlock(nn.Module):
         # What is done pixel by pixel is done before the picture grows: the same result for a quarter of the work.
         height, width = self.level.height, self.level.width
         residual = self.conv1(upsample_space(activate(self.modulate1(x, style)), height, width, mode="bilinear"))
+        residual = residual + self.place.to(residual.dtype)
         residual = self.conv2(activate(self.modulate2(residual, style)))
         x = upsample_space(self.skip(self._inner(x)), height, width, mode="bilinear") + residual
         picture = upsample_space(self._inner(picture), height, width, mode="bilinear")

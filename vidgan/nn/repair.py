@@ -1,15 +1,15 @@
 """repair: a network that mends clips, a 3-D encoder-decoder with skips; the discriminator is conv3d's.
 
     video, hole, grain --> candidates: here, before, after, mean  --> encoder -> decoder --> weights of candidates,
-                                                                                             how far to move two,
                                                                                              a residual, doubt, logits
-    noise --> directions of doubt --> + --> mended video
+    noise --> weights, directions of doubt --> + --> mended video
 
 On a plate with a resting camera the nearest clean frame is nearly perfect, and over a short gap a mixture of both
 neighbours is strong. So the network begins with these: before it has learnt anything, it mixes the nearest clean values
-before and after a hole and what lies around it by the errors that each would make of clean pixels nearby. It learns how
-to weigh them, where to look for them, and what to add. How sure it is it learns as well, and noise acts only where it
-is not sure.
+before and after a hole and what lies around it by the errors that each would make of clean pixels nearby; over frames
+that are missing, these are moved along the motion. It learns how to weigh them a little better, and what to add. How
+sure it is it learns as well. Noise chooses among the candidates, which changes nothing where they agree, and adds what
+is learnt to be possible where it is not sure.
 
 Convolutional in space and time: any length, any size that is a multiple of `multiple`.
 """
@@ -27,7 +27,7 @@ from torch.utils.checkpoint import checkpoint
 
 from vidgan.config import REPAIR_MULTIPLE, Config
 from vidgan.nn import conv3d
-from vidgan.nn.candidates import Candidates, candidates_of, moved
+from vidgan.nn.candidates import Candidates, candidates_of
 from vidgan.nn.layers import (
     BRANCH_GAIN,
     activate,
@@ -39,6 +39,7 @@ from vidgan.nn.layers import (
     upsample_space,
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
+from vidgan.nn.rules import LEAST_ERROR, start_logits, start_weights
 
 # Levels of the encoder; the largest has half the picture's height and width, so that sides are multiples of 8.
 NUM_LEVELS = 3
@@ -47,23 +48,22 @@ BLOCKS_PER_LEVEL = (1, 1, 2)
 # Here, before, after, and the mean over time.
 NUM_CANDIDATES = 4
 
-NOISE_DIM = 8
+# Noise that chooses among candidates, and how far it moves logarithms of weights; and noise along learnt directions.
+CHOICE, NUM_DIRECTIONS = 4.0, 4
+NOISE_DIM = NUM_CANDIDATES + NUM_DIRECTIONS
 # The noise is smoothed over time, in frames (standard deviation), so that an alternative does not flicker.
 NOISE_WIDTH = 3.0
 
 # Heads begin small, so that the network begins as its candidates.
 HEAD_GAIN = 0.1
-# What candidates start from. Weights of pictures whose errors are not correlated are best as 1 / squared error; these
-# are logarithms: of a clean pixel as it came, of one with noise and of its mean over time, of what is added to a mean
-# in a hole, and of a candidate that does not exist. Errors grow with the distance in frames.
-CLEAN, NOISY, QUIET, MEAN, ABSENT = 2.0, -4.0, 0.0, -3.0, -30.0
-# The logit of a pixel that does not stand out, and how far one does whose logit is 0, of voxels -1..1.
-UNDAMAGED, STANDS_OUT = -4.0, 0.25
-# The least squared error that is believed: of a level.
-LEAST_ERROR = 1e-4
-# What a head's 1 means for a residual, and in pixels that a candidate moves: little, so that a step of training, which
-# changes all that a head is given alike, shakes neither.
-RESIDUAL_UNIT, PIXELS_UNIT = 0.1, 0.5
+# How far what is learnt may lower the logit of damage: it is rare, and a short training would find none.
+MOST_DENIAL = 0.3
+# How far what is learnt may move the logarithm of a weight in a hole: footage that moves unlike any seen in training is
+# still judged by its own errors.
+MOST_WEIGHT = 0.7
+# What a head's 1 means for a residual and for such a logarithm: little, so that a step of training, which changes all
+# that a head is given alike, shakes neither.
+RESIDUAL_UNIT, WEIGHT_UNIT = 0.1, 0.03
 # A logarithm of doubt is kept within these: from a tenth of a level to half of the range.
 LEAST_DOUBT, MOST_DOUBT = -7.0, 0.0
 
@@ -75,15 +75,17 @@ class Mended(NamedTuple):
     """What it expects, [B, C, T, H, W]."""
     log_doubt: Tensor
     """Logarithm of the mean distance from the truth that it expects, [B, 1, T, H, W]."""
+    chosen: Tensor
+    """How noise's choice among candidates differs from that, [B, C, T, H, W]; 0 outside of holes."""
     variation: Tensor
-    """What noise adds where doubt is 1, [B, C, T, H, W]: variance of about 1, 0 outside of holes."""
+    """What noise adds where doubt is 1, [B, C, T, H, W]; 0 outside of holes."""
     logits: Tensor
     """Above zero where a pixel is damaged, [B, 1, T, H, W]."""
 
     @property
     def video(self) -> Tensor:
         """The alternative that the noise has chosen."""
-        return self.mean + self.log_doubt.detach().exp() * self.variation
+        return self.mean + self.chosen + self.log_doubt.detach().exp() * self.variation
 
 
 def normalised(x: Tensor) -> Tensor:
@@ -93,36 +95,29 @@ def normalised(x: Tensor) -> Tensor:
     return rearrange(F.layer_norm(channels_last, x.shape[1:2]), "b t h w c -> b c t h w")
 
 
-def start_weights(found: Candidates, hole: Tensor, grain: Tensor) -> Tensor:
-    """Logarithms of the weights of here, before, after and mean, before anything is learnt: [B, 4, T, H, W]."""
-    around, over_time = (-torch.log(error + LEAST_ERROR) for error in (found.error_around, found.error_over_time))
-    neighbours = [
-        torch.where(distance > 0, over_time - distance.clamp(min=1).log(), ABSENT)
-        for distance in (found.since, found.until)
-    ]
-    in_hole = torch.cat([around, *neighbours, over_time + MEAN], dim=1)
-    noisy = hole.new_tensor([NOISY, NOISY, NOISY, QUIET])
-    clean = torch.where((grain > 0)[:, None], noisy, hole.new_tensor([CLEAN, 0, 0, ABSENT])).view(-1, 4, 1, 1, 1)
-    absent = torch.cat([torch.ones_like(hole), found.since, found.until, torch.ones_like(hole)], dim=1) == 0
-    return torch.where(hole > 0.5, in_hole, torch.where(absent, ABSENT, clean))
+def mixture(found: Candidates, weights: Tensor) -> Tensor:
+    """The candidates by the logarithms of their weights, [B, 4, T, H, W]: [B, C, T, H, W]."""
+    pictures = found.here, found.before, found.after, found.mean
+    return sum(share * picture for share, picture in zip(weights.softmax(1).split(1, dim=1), pictures, strict=True))
 
 
-def start_logits(found: Candidates) -> Tensor:
-    """Where damage is found before anything is learnt, [B, 1, T, H, W]: where a pixel stands out both in time and
-    beside others, as dust does."""
-    in_time, across, down = found.spikes.split(1, dim=1)
-    return UNDAMAGED + (torch.minimum(in_time, torch.maximum(across, down)) / STANDS_OUT).clamp(max=2) * -UNDAMAGED
+def within(most: float, x: Tensor) -> Tensor:
+    """Nearly as it is where it is small, and never further from 0 than `most`."""
+    return most * torch.tanh(x / most)
 
 
-def _variation(noise: Tensor, directions: Tensor, height: int, width: int) -> Tensor:
-    """White noise [B, n, T, h, w] along directions [B, C * n, T, H / 2, W / 2] -> [B, C, T, height, width]."""
-    noise = _over_time(noise.float())
-    frames = rearrange(noise, "b n t h w -> (b t) n h w")
-    frames = F.interpolate(frames, directions.shape[3:], mode="bilinear")
-    noise = rearrange(frames, "(b t) n h w -> b n t h w", b=noise.shape[0])
-    directions = F.normalize(rearrange(directions, "b (c n) t h w -> b c n t h w", n=NOISE_DIM), dim=2)
-    along = (directions * noise[:, None]).sum(2)  # faster than a matrix product for each pixel
-    return upsample_space(along, height, width, mode="bilinear")
+def _variation(noise: Tensor, directions: Tensor) -> Tensor:
+    """Noise [B, n, T, H, W] along directions [B, C * n, T, H / 2, W / 2] -> [B, C, T, H, W]."""
+    directions = upsample_space(directions, *noise.shape[3:], mode="bilinear")
+    directions = rearrange(directions, "b (c n) t h w -> b c n t h w", n=NUM_DIRECTIONS)
+    return (directions * noise[:, None]).sum(2)  # faster than a matrix product for each pixel
+
+
+def _fields(noise: Tensor, height: int, width: int) -> Tensor:
+    """White noise [B, n, T, h, w] as smooth fields of the picture's size, float32 [B, n, T, height, width]."""
+    frames = rearrange(_over_time(noise.float()), "b n t h w -> (b t) n h w")
+    frames = F.interpolate(frames, (height, width), mode="bilinear")
+    return rearrange(frames, "(b t) n h w -> b n t h w", b=noise.shape[0])
 
 
 def _over_time(noise: Tensor) -> Tensor:
@@ -164,7 +159,7 @@ class RepairNetwork(nn.Module):
         self.levels, self.channels, self.checkpoint_activations = levels, channels, checkpoint_activations
         downwards = levels[::-1]
         self.input = convolution(
-            (4 * channels + 9) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
+            (4 * channels + 12) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
             halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
@@ -176,13 +171,11 @@ class RepairNetwork(nn.Module):
         self.up = nn.ModuleList(projection(smaller.channels, larger.channels) for smaller, larger in pairwise(levels))
         self.decoder = nn.ModuleList(RepairBlock(level) for level in levels[1:])
         last = levels[-1].channels
-        # By pixel: weights of four candidates, a residual, doubt, damage; by fold of pixels: two offsets, directions.
+        # By pixel: weights of four candidates, a residual, doubt, damage; by fold of pixels: directions.
         self.to_pixels = convolution(
             last, (NUM_CANDIDATES + channels + 2) * PIXEL_FOLD**2, temporal=False, pad_time=True, gain=HEAD_GAIN
         )
-        self.to_fields = convolution(last, 4 + channels * NOISE_DIM, temporal=False, pad_time=True, gain=HEAD_GAIN)
-        with torch.no_grad():
-            self.to_fields.bias[4:].normal_()  # any direction is better than none
+        self.to_directions = convolution(last, channels * NUM_DIRECTIONS, temporal=False, pad_time=True, gain=HEAD_GAIN)
 
     def forward(
         self, video: Tensor, hole: Tensor, grain: Tensor, noise: Tensor, *, in_parts: bool = False
@@ -194,12 +187,16 @@ class RepairNetwork(nn.Module):
         height, width = video.shape[3:]
         pixels = unfold_pixels(self.to_pixels(x).float(), height, width)
         weights, residual, doubt, logits = pixels.split([NUM_CANDIDATES, self.channels, 1, 1], dim=1)
-        fields = self.to_fields(x).float()
+        weights = torch.where(hole > 0.5, within(MOST_WEIGHT, WEIGHT_UNIT * weights), weights)
+        weights = weights + start_weights(found, hole, grain)
+        choices, steps = (_fields(noise, height, width) * hole).split([NUM_CANDIDATES, NUM_DIRECTIONS], dim=1)
+        expected = mixture(found, weights)
         mended = Mended(
-            mean=self._mixture(found, hole, grain, weights, fields[:, :4]) + RESIDUAL_UNIT * residual,
+            mean=expected + RESIDUAL_UNIT * residual,
             log_doubt=(doubt - 2).clamp(LEAST_DOUBT, MOST_DOUBT),
-            variation=_variation(noise, fields[:, 4:], height, width) * hole,
-            logits=logits + start_logits(found),
+            chosen=mixture(found, weights + CHOICE * choices) - expected,
+            variation=_variation(steps, self.to_directions(x).float()),
+            logits=torch.where(logits < 0, within(MOST_DENIAL, logits), logits) + start_logits(found),
         )
         return mended if in_parts else (mended.video, mended.logits)
 
@@ -211,7 +208,20 @@ class RepairNetwork(nn.Module):
         nearness = [torch.where(each > 0, 1 / each.clamp(min=1), 0) for each in (found.since, found.until)]
         # Differences, not pictures: bfloat16 has no room for a level of difference between two bright pixels.
         differences = [other - here for other in (found.before, found.after, found.mean)]
-        x = torch.cat([here, *differences, hole, strength * 4, *nearness, *errors, 3 * found.spikes], dim=1)
+        x = torch.cat(
+            [
+                here,
+                *differences,
+                hole,
+                strength * 4,
+                *nearness,
+                *errors,
+                3 * found.spikes,
+                3 * found.lines,
+                found.repeats,
+            ],
+            dim=1,
+        )
         x = self.input(fold_pixels(x).contiguous(memory_format=torch.channels_last_3d))
         skips = []
         for index, blocks in enumerate(self.encoder):
@@ -228,15 +238,6 @@ class RepairNetwork(nn.Module):
         if self.checkpoint_activations and torch.is_grad_enabled():
             return checkpoint(blocks, x, use_reentrant=False)
         return blocks(x)
-
-    def _mixture(self, found: Candidates, hole: Tensor, grain: Tensor, weights: Tensor, offsets: Tensor) -> Tensor:
-        """The candidates, two of them moved, by weights that start as said above: [B, C, T, H, W]."""
-        height, width = hole.shape[3:]
-        offsets = PIXELS_UNIT * upsample_space(offsets, height, width, mode="bilinear")
-        shares = (weights + start_weights(found, hole, grain)).softmax(1)
-        neighbours = moved(found.before, offsets[:, :2]), moved(found.after, offsets[:, 2:])
-        pictures = found.here, *neighbours, found.mean
-        return sum(shares[:, index : index + 1] * picture for index, picture in enumerate(pictures))
 
 
 def repair_levels(config: Config) -> tuple[Level, ...]:

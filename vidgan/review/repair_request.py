@@ -22,7 +22,7 @@ class Wanted:
     grow: int = 0
     """Pixels by which masks, boxes and what was found are widened."""
     seed: int | None = None
-    """Of an alternative; None is the mean of all."""
+    """Of an alternative; None is what is expected."""
 
     def __post_init__(self) -> None:
         """Raise `RequestError` unless one thing is asked for, with numbers that can be had."""

@@ -31,7 +31,7 @@ from vidgan.review.holes import Holes, holes_of_boxes, holes_of_frames, holes_of
 from vidgan.review.repair_files import RepairFiles
 from vidgan.review.repair_request import Wanted
 from vidgan.review.trace import Record, record_of
-from vidgan.sampling.repair import Mender, with_grain
+from vidgan.sampling.repair import Mender, damage_in, with_grain
 from vidgan.sampling.stretches import View, first_needed, in_stretches, runs_of, stretches_around, stretches_of
 from vidgan.weights import LoadedRepairer
 
@@ -225,7 +225,8 @@ class Repair:
         views = self._views(None, first_needed(stretches, first)) if first < total else iter(())
         results = in_stretches(views, stretches, total, self._mender().find, first=first, wanted=lambda _: True)
         for index, (_, logits) in enumerate(results, first):
-            write_still(masks.frame(index), np.where(logits > 0, np.uint8(255), np.uint8(0)))
+            found = damage_in(logits[..., 0])
+            write_still(masks.frame(index), np.where(found, np.uint8(255), np.uint8(0))[..., None])
             if progress:
                 progress(index + 1, total)
 

@@ -30,6 +30,10 @@ from vidgan.sampling.latents import unit_normal
 from vidgan.sampling.stretches import Part, View
 from vidgan.sampling.windows import Window, extent, windows_over
 
+# A pixel is damaged whose logit is above the first, and so are all that are above the second and connected to it in its
+# frame, as edges are followed by Canny (1986): the faint parts of what is found are found, too.
+SURE, LIKELY = 0.0, -1.5
+
 # What noise is drawn for, beside a take's content and motion.
 _ALTERNATIVE, _GRAIN = 2, 3
 
@@ -40,7 +44,7 @@ class Mender:
     def __init__(
         self, repairer: Repairer, *, height: int, width: int, seed: int | None = None, grain: float = 0.0
     ) -> None:
-        """`seed` None is the mean of all alternatives; `grain` is the noise to take off, a standard deviation of
+        """`seed` None is what the network expects; `grain` is the noise to take off, a standard deviation of
         voxels -1..1."""
         self.repairer, self.seed, self.grain = repairer, seed, grain
         side = min(height, width)
@@ -167,6 +171,13 @@ def _tensors(views: Sequence[View], place: tuple[slice, ...] = (slice(None),)) -
     video = torch.from_numpy(np.stack([view.picture[place] for view in views]))
     video = rearrange(video, "t h w c -> c t h w") * 2 - 1
     return torch.where(hole > 0, 0.0, video), hole
+
+
+def damage_in(logits: np.ndarray) -> np.ndarray:
+    """bool [H, W]: what `Mender.find` has found in a frame by its logits float [H, W]."""
+    likely = (logits > LIKELY).astype(np.uint8)
+    _, parts = cv2.connectedComponents(likely, connectivity=8)
+    return np.isin(parts, np.unique(parts[logits > SURE]))
 
 
 def deep_in(hole: Tensor, reach: int) -> Tensor:

@@ -19,7 +19,7 @@ from vidgan.nn.repair import Mended, RepairNetwork
 from vidgan.training.batches import Part
 
 # Damage is rare: what is overlooked counts as so many false alarms.
-OVERLOOKED = 3.0
+OVERLOOKED = 10.0
 
 
 @dataclass(frozen=True)

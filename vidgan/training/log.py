@@ -39,7 +39,8 @@ class StatsLog:
         self._file = self._path.open("ab", buffering=0)
         self._cut_off = False
         self._said = UNKNOWN
-        self._board = SummaryWriter(str(folder / "tensorboard"), purge_step=num_clips + 1)
+        self._folder = str(folder / "tensorboard")
+        self._board: SummaryWriter | None = SummaryWriter(self._folder, purge_step=num_clips + 1)
 
     def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
         """One line and one point on each curve, at this many clips; values that are not finite are left out.
@@ -49,13 +50,23 @@ class StatsLog:
         """
         statistics = {name: value for name, value in statistics.items() if isfinite(value)}
         words = {"state": verdict.state} if verdict.state else {}
-        if (verdict.state, verdict.cause) != (self._said.state, self._said.cause):
+        is_new = (verdict.state, verdict.cause) != (self._said.state, self._said.cause)
+        if is_new:
             self._said = verdict
             words = {name: value for name, value in asdict(verdict).items() if value}
-            self._board.add_text("watch", str(verdict), num_clips)
         self._append(json.dumps({"num_clips": num_clips, **statistics, **words}) + "\n")
         if verdict.state:
-            self._board.add_scalar(f"{WATCHED}state", STATES.index(verdict.state), num_clips)
+            statistics = {**statistics, f"{WATCHED}state": STATES.index(verdict.state)}
+        try:
+            self._draw(num_clips, statistics, str(verdict) if is_new else "")
+        except OSError:
+            self._board = None  # its thread has ended; the next one begins another file
+            raise
+
+    def _draw(self, num_clips: int, statistics: dict[str, float], words: str) -> None:
+        self._board = self._board or SummaryWriter(self._folder)
+        if words:
+            self._board.add_text("watch", words, num_clips)
         for name, value in statistics.items():
             self._board.add_scalar(name, value, num_clips)
 
@@ -69,8 +80,9 @@ class StatsLog:
     def close(self) -> None:
         """Write out what is buffered, if there is room."""
         self._file.close()
-        with suppress(OSError):
-            self._board.close()
+        if self._board:
+            with suppress(OSError):
+                self._board.close()
 
 
 def note_warning(folder: Path, num_clips: int, words: str) -> None:
