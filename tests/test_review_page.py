@@ -27,11 +27,16 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def browser():
+def chromium():
     with playwright.sync_playwright() as started:
-        browser = started.chromium.launch(executable_path=CHROMIUM)
-        yield browser
-        browser.close()
+        yield started.chromium
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    browser = chromium.launch(executable_path=CHROMIUM)
+    yield browser
+    browser.close()
 
 
 @contextmanager
@@ -338,22 +343,40 @@ def test_what_is_chosen_while_the_server_is_away_waits_even_over_a_reload_and_is
         assert (saved(server, "a.mp4", "decision"), saved(server, "a.mp4", "stars")) == ("picked", 2)
 
 
-def test_from_disk_the_page_plays_and_choices_are_kept_and_downloaded(browser, few, tmp_path):
+def until_it_keeps_what_pages_store(page):
+    """A browser that has just begun may not have opened its store: until a name that a page made up comes back."""
+    end, name = time.monotonic() + SECONDS, None
+    while name != (name := page.locator("#who").input_value()):
+        assert time.monotonic() < end, f"nothing is kept within {SECONDS} s"
+        time.sleep(0.1)
+        page.reload()
+        until(page, ALL_LOADED)
+
+
+def test_from_disk_choices_outlive_the_browser_and_are_downloaded(chromium, few, tmp_path):
     address = write_gallery_page(few, ChoicesFile(few.folder).read()).resolve().as_uri()
     moved = tmp_path / "elsewhere ü #1"
     shutil.copytree(few.folder, moved)
-    for where in (address, (moved / "review.html").as_uri()):
-        with page_of(browser, where, accept_downloads=True) as page:
+    for turn, where in enumerate((address, (moved / "review.html").as_uri())):
+
+        @contextmanager
+        def page_of_a_kept_profile(where=where, profile=tmp_path / f"profile {turn}"):
+            context = chromium.launch_persistent_context(
+                profile, executable_path=CHROMIUM, viewport=WIDE, accept_downloads=True
+            )
+            page = context.pages[0]
+            page.on("dialog", lambda dialog: dialog.accept())
+            page.goto(where)
             until(page, ALL_LOADED)
+            yield page
+            context.close()
+
+        with page_of_a_kept_profile() as page:
+            until_it_keeps_what_pages_store(page)
             press(page, "p", "ArrowDown", "4")
             assert "changes in this browser only: 2" in page.locator("#saved").inner_text()
-            page.on("dialog", lambda dialog: dialog.accept())
-            for _ in range(20):  # Chromium hands what a page from disk stores to its other processes a moment later
-                time.sleep(0.5)
-                page.reload()
-                until(page, ALL_LOADED)
-                if page.locator(".tile.picked").count():
-                    break
+            time.sleep(1)  # the page has handed its changes to the browser's store, which is another process
+        with page_of_a_kept_profile() as page:
             assert page.locator(".tile.picked .called").inner_text() == "a"
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download choices").click()
