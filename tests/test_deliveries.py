@@ -24,6 +24,7 @@ from PIL import Image, ImageCms
 from vidgan.errors import ConfigError
 from vidgan.media.delivery_color import DeliveryColor
 from vidgan.media.formats import FORMATS
+from vidgan.media.movie_writer import write_movie
 from vidgan.review.export import export
 from vidgan.review.trace import Record
 
@@ -330,6 +331,19 @@ def test_hevc_of_narrow_pictures_does_not_crash():
     )
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (result.returncode, result.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(("name", "width"), [("h264", 64), ("h264", 320), ("hevc", 64), ("av1", 64)])
+def test_the_same_frames_are_the_same_file(name, width, tmp_path):
+    """Some encoders look at more memory than they have written."""
+    noise = np.random.default_rng(0).integers(0, 256, (48, 64, width, 3))
+    for _ in range(4):
+        noise = (noise + np.roll(noise, 1, 0) + np.roll(noise, 1, 1) + np.roll(noise, 1, 2)) // 4
+    files = set()
+    for _ in range(4):
+        write_movie(tmp_path / "a.mp4", noise.astype(np.uint8), rate=NTSC_FILM, format=name)
+        files.add((tmp_path / "a.mp4").read_bytes())
+    assert len(files) == 1
 
 
 # Colours

@@ -217,10 +217,11 @@ def test_pictures_too_small_to_search_stay_where_they_are():
     torch.testing.assert_close(made, (one, other))
 
 
-def test_before_it_has_learnt_it_moves_frames_into_a_gap_along_the_motion():
+@pytest.mark.parametrize("rows", [48, 42], ids=["whole frames", "frames beside what no frame shows"])
+def test_before_it_has_learnt_it_moves_frames_into_a_gap_along_the_motion(rows):
     video = panned(9, 2)
     hole = torch.zeros(1, 1, 9, 48, 48)
-    hole[:, :, 3:6] = 1
+    hole[:, :, 3:6], hole[..., rows:, :] = 1, 1
     mended = mean_of(network(9), video * (1 - hole), hole)
     middle = (..., slice(3, 6), slice(12, -12), slice(12, -12))
     blended = torch.stack([torch.lerp(video[:, :, 2], video[:, :, 6], share) for share in (0.25, 0.5, 0.75)], dim=2)

@@ -25,13 +25,10 @@ from vidgan.files import written_beside
 from vidgan.media.audio import ScratchTrack
 from vidgan.media.color import ColorTags
 from vidgan.media.encoding import REC_709, FrameEncoder
-from vidgan.media.formats import Format, check_size, format_for, suffixes_of
+from vidgan.media.formats import FEW, Format, check_size, format_for, more_options, suffixes_of
 from vidgan.media.levels import as_rgb
 from vidgan.media.timecode import Timecode
 from vidgan.media.xmp import append_to_mp4
-
-# What `Codec.few_frames` is for.
-_FEW = 2
 
 
 @dataclass(frozen=True)
@@ -98,8 +95,8 @@ def write_movie(
             return write.whole(frames, quality)
         with tempfile.TemporaryDirectory() as folder:
             key = chosen.codec.two_pass_key
-            write.nothing(frames, _with(quality, key, f"pass=1:stats={folder}/stats"))
-            return write.whole(frames, _with(quality, key, f"pass=2:stats={folder}/stats"))
+            write.nothing(frames, more_options(quality, key, f"pass=1:stats={folder}/stats"))
+            return write.whole(frames, more_options(quality, key, f"pass=2:stats={folder}/stats"))
     except (av.FFmpegError, OSError) as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror})") from None
 
@@ -125,11 +122,6 @@ def encoder_options(chosen: Format, crf: int | None, bitrate: int | None) -> dic
     if not 0 <= crf <= worst:
         raise RequestError(f"crf is {crf} (expected 0, the best, to {worst}, the worst)")
     return dict(codec.options) | {"crf": str(crf)}
-
-
-def _with(options: dict[str, str], key: str, more: str) -> dict[str, str]:
-    """More settings for an option that holds several."""
-    return options | {key: f"{options[key]}:{more}" if key in options else more}
 
 
 @dataclass(frozen=True)
@@ -168,15 +160,11 @@ class _Writing:
     ) -> tuple[np.ndarray, Iterator[np.ndarray], dict[str, str]]:
         """The first picture, all of them, and the options; a size that does not fit is found before there is a file."""
         frames = (as_rgb(frame) for frame in frames)
-        head = list(islice(frames, _FEW + 1))
+        head = list(islice(frames, FEW + 1))
         if not head:
             raise MediaError(f"{self.path}: there are no frames to write")
         check_size(self.path, self.format, head[0].shape[1], head[0].shape[0])
-        codec = self.format.codec
-        if len(head) <= _FEW and codec.few_frames:
-            options = _with(options, *codec.few_frames)
-        if codec.narrow and head[0].shape[1] <= codec.narrow[0]:
-            options = _with(options, *codec.narrow[1:])
+        options = self.format.codec.with_care(options, head[0].shape[1], few=len(head) <= FEW)
         return head[0], _same_size(self.path, chain(head, frames)), options
 
     def _container_options(self) -> dict[str, str]:

@@ -130,8 +130,7 @@ def _stream(
     codec, options = chosen.codec, dict(chosen.codec.options)
     if codec.crf:
         options["crf"] = str(codec.crf[0] // 2)  # finer than for review: most of it should be as it was
-    if codec.few_frames:
-        options[codec.few_frames[0]] = f"{options[codec.few_frames[0]]}:{codec.few_frames[1]}"
+    options = codec.with_care(options, frame.width, few=True)  # how many there are is not known yet
     if codec.encoder == "dnxhd":
         options["profile"] = _DNXHR_PROFILES.get(plates.pixel_format, options["profile"])
     stream = out.add_stream(codec.encoder, rate=rate, options=options)

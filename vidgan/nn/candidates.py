@@ -126,15 +126,18 @@ def last_true(what: Tensor, axis: int) -> tuple[Tensor, Tensor]:
 
 
 def along_motion(before: Tensor, after: Tensor, since: Tensor, until: Tensor, empty: Tensor) -> tuple[Tensor, Tensor]:
-    """Values before and after as they come, but in frames that are `empty` [B, 1, T, 1, 1] and have both everywhere
-    moved to their time."""
-    both = ((since > 0) & (until > 0)).all(4, keepdim=True).all(3, keepdim=True)
-    gaps = rearrange(empty & both, "b 1 t 1 1 -> b t")
+    """Values before and after as they come, but in frames that are `empty` [B, 1, T, 1, 1] and have both anywhere moved
+    to their time. Pixels that have one or none, beyond a plate's edge or in a hole that stays, are filled from around
+    for the search, and mean nothing afterwards."""
+    both = (since > 0) & (until > 0)
+    gaps = rearrange(empty & both.any(4, keepdim=True).any(3, keepdim=True), "b 1 t 1 1 -> b t")
     if not any_of(gaps):
         return before, after
     frames = [rearrange(each, "b c t h w -> b t c h w") for each in (before, after, since, until)]
     one, other, since, until = (each[gaps] for each in frames)
-    moved = moved_between(one, other, since / (since + until))
+    both = (since > 0) & (until > 0)
+    share = filled_stills(torch.where(both, since / (since + until).clamp(min=1), 0), both)
+    moved = moved_between(filled_stills(one, since > 0), filled_stills(other, until > 0), share)
     results = [each.index_put((gaps,), made) for each, made in zip(frames[:2], moved, strict=True)]
     return tuple(rearrange(each, "b t c h w -> b c t h w") for each in results)
 
@@ -225,3 +228,9 @@ def fill_from_around(video: Tensor, known: Tensor) -> Tensor:
         for _ in range(SMOOTHING_STEPS):
             filled = torch.where(weights > 0, values, mean_of_four(filled))
     return rearrange(filled, "(b t) c h w -> b c t h w", b=video.shape[0])
+
+
+def filled_stills(pictures: Tensor, known: Tensor) -> Tensor:
+    """Pictures [N, C, H, W], 0 where not `known` [N, 1, H, W], filled each by itself as a video's frames are."""
+    stills, known = (rearrange(each, "n c h w -> n c 1 h w") for each in (pictures, known.to(pictures.dtype)))
+    return rearrange(fill_from_around(stills, known), "n c 1 h w -> n c h w")
