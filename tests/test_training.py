@@ -33,7 +33,7 @@ from vidgan.training.log import curves_of_run
 from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.processes import ALONE
-from vidgan.training.schedules import r1_gamma, value_at
+from vidgan.training.schedules import r1_gamma, r2_gamma, value_at
 from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
 from vidgan.weights import load_generator
 
@@ -402,6 +402,12 @@ def test_the_default_penalty_grows_with_the_pixels_and_leaves_the_place_to_a_lip
     assert r1_gamma(build_config({"data": {"height": 64, "width": 128}})) == pytest.approx(24)
     assert r1_gamma(build_config({"train": {"r1_gamma": 0.7}})) == 0.7
     assert r1_gamma(build_config({"train": {"lipschitz_lambda": 10}})) == 0
+
+
+def test_the_relativistic_game_has_both_penalties_alike_and_others_the_first():
+    assert r2_gamma(build_config({"train": {"r1_gamma": 0.7}})) == 0.7
+    assert r2_gamma(build_config({"train": {"r1_gamma": 0.7, "r2_gamma": 0.0}})) == 0
+    assert r2_gamma(build_config({"train": {"loss": "hinge"}})) == 0
 
 
 def test_augmentation_adapts_to_how_well_real_clips_are_known():

@@ -43,7 +43,7 @@ from vidgan.weights import load_generator
 _AS_PUBLISHED = [
     *("model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=512"),
     *("train.generator_lr=0.0002", "train.discriminator_lr=0.0002", "train.adam_beta2=0.999"),
-    *("train.batch_size=32", "train.r1_gamma=0"),
+    *("train.batch_size=32", "train.loss=nonsaturating", "train.r1_gamma=0"),
 ]
 
 # By name: what differs from the config.
@@ -51,12 +51,18 @@ CANDIDATES = {
     "conv3d": [],
     "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
     "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
-    "dense": ["model.family=dense", "train.r1_gamma=0", "train.generator_lr=0.0002", "train.discriminator_lr=0.0002"],
+    "dense": [
+        "model.family=dense",
+        "train.loss=nonsaturating",
+        "train.r1_gamma=0",
+        "train.generator_lr=0.0002",
+        "train.discriminator_lr=0.0002",
+    ],
     "recurrent of our size": ["model.family=recurrent"],
     "dcgan3d of our size": ["model.family=dcgan3d"],
     "hinge": ["train.loss=hinge"],
     "least squares": ["train.loss=leastsquares"],
-    "relativistic with R1 and R2": ["train.loss=relativistic", "train.r2_gamma=12"],
+    "non-saturating": ["train.loss=nonsaturating"],
     "Wasserstein": ["train.loss=wasserstein", "train.lipschitz_lambda=10"],
     "no penalty": ["train.r1_gamma=0"],
     "penalty every update": ["train.penalty_interval=1"],

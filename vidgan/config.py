@@ -121,7 +121,7 @@ class TrainConfig(Section):
     """Clips in one update of either network."""
     accumulate: int = Field(1, ge=1)
     """Parts that a batch is cut into, one after the other, to need less memory; the update is the same."""
-    loss: str = "nonsaturating"
+    loss: str = "relativistic"
     """The objective: minimax, nonsaturating, hinge, leastsquares, wasserstein or relativistic, see
     `vidgan.training.losses`."""
     generator_lr: Schedule = 5e-4
@@ -135,8 +135,9 @@ class TrainConfig(Section):
     r1_gamma: Schedule | None = None
     """Weight of the squared gradient of the logit at real clips (halved, Mescheder et al. 2018); 0 is off. Unset: 3
     for 32x32 pixels, and in proportion to their number for others; 0 where `lipschitz_lambda` is above 0."""
-    r2_gamma: Schedule = 0.0
-    """The same at generated clips; 0 is off."""
+    r2_gamma: Schedule | None = None
+    """The same at generated clips. Unset: as `r1_gamma` in the relativistic game, which needs both (Huang et al. 2024),
+    0 in others."""
     lipschitz_lambda: float = Field(0.0, ge=0)
     """Weight of (norm of the gradient - 1)^2 between real and generated clips, which the wasserstein loss needs (10 in
     Gulrajani et al. 2017); 0 is off."""

@@ -114,4 +114,4 @@ def _advice(sign: Sign, config: Config, num_clips: int) -> Iterator[str]:
     if sign.name == "variety":
         yield f"raise train.batch_size from {train.batch_size} to {2 * train.batch_size}"
         if train.loss != "relativistic":
-            yield f"set train.loss=relativistic train.r2_gamma={gamma or 0.3:.2g}"
+            yield "set train.loss=relativistic, and leave train.r2_gamma unset"

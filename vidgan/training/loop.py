@@ -25,7 +25,7 @@ from vidgan.training.losses import (
     objective_of,
 )
 from vidgan.training.processes import ALONE, Processes
-from vidgan.training.schedules import r1_gamma, value_at
+from vidgan.training.schedules import r1_gamma, r2_gamma, value_at
 from vidgan.training.state import TrainState
 from vidgan.training.trouble import not_finite
 from vidgan.training.vitals import knowledge
@@ -146,7 +146,7 @@ def gammas_due(state: TrainState, config: Config) -> dict[str, float]:
     settings = config.train
     if (state.num_clips // settings.batch_size) % settings.penalty_interval:
         return {}
-    schedules = {"r1": r1_gamma(config), "r2": settings.r2_gamma}
+    schedules = {"r1": r1_gamma(config), "r2": r2_gamma(config)}
     gammas = {name: value_at(schedule, state.num_clips) for name, schedule in schedules.items()}
     return {name: gamma * settings.penalty_interval for name, gamma in gammas.items() if gamma > 0}
 

@@ -36,7 +36,7 @@ from vidgan.footage.damage import Damaged
 from vidgan.training.batches import cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, update_discriminator, update_ema, update_generator
-from vidgan.training.schedules import r1_gamma
+from vidgan.training.schedules import r1_gamma, r2_gamma
 from vidgan.training.state import TrainState, new_state
 
 FRAMEWORK_BYTES = 850_000_000
@@ -73,7 +73,7 @@ def needed_bytes(config: Config, num_classes: int, device: torch.device) -> int:
 def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[int, int]:
     """Bytes of all tensors that stay from update to update, gradients included, and of all there are at the most."""
     train = config.train.model_copy(
-        update={"r1_gamma": _most(r1_gamma(config)), "r2_gamma": _most(config.train.r2_gamma), "shard": False}
+        update={"r1_gamma": _most(r1_gamma(config)), "r2_gamma": _most(r2_gamma(config)), "shard": False}
     )
     config = config.model_copy(update={"train": train})
     counter = _TensorCounter(device)

@@ -28,3 +28,10 @@ def r1_gamma(config: Config) -> Schedule:
     if config.train.lipschitz_lambda > 0:
         return 0.0
     return GAMMA_AT_32 * config.data.height * config.data.width / 32**2
+
+
+def r2_gamma(config: Config) -> Schedule:
+    """The weight that is set, or the default for the game."""
+    if config.train.r2_gamma is not None:
+        return config.train.r2_gamma
+    return r1_gamma(config) if config.train.loss == "relativistic" else 0.0
