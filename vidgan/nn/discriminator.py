@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch.nn.functional as F
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
@@ -16,6 +17,7 @@ from vidgan.nn.layers import (
     fold_pixels,
     halving_convolution,
     pad_to_even,
+    projection,
 )
 from vidgan.nn.levels import PIXEL_FOLD, Level
 
@@ -23,19 +25,23 @@ FEATURE_DIM = 256
 
 
 class DiscriminatorBlock(nn.Module):
-    """From one level to the next smaller: a residual block that halves the size, and the rate if planned."""
+    """From one level to the next smaller: a residual block that halves the size, and the rate if planned.
+
+    Past the convolutions go means of 2x2 pixels (He et al. 2019, ResNet-D): weights of their own for each of the four
+    would send a chequerboard back to the generator.
+    """
 
     def __init__(self, level: Level, smaller: Level) -> None:
         super().__init__()
         self.halve_rate = smaller.frame_step > level.frame_step
         self.conv1 = convolution(level.channels, level.channels, temporal=level.temporal, pad_time=True)
-        self.conv2 = halving_convolution(level.channels, smaller.channels, kernel=4, gain=BRANCH_GAIN)
-        self.skip = halving_convolution(level.channels, smaller.channels, kernel=2)
+        self.conv2 = halving_convolution(level.channels, smaller.channels, gain=BRANCH_GAIN)
+        self.skip = projection(level.channels, smaller.channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B, c, T, H, W] -> [B, c of the smaller level, its frames, height, width]."""
         x = pad_to_even(x)
-        smaller = self.skip(x) + self.conv2(activate(self.conv1(activate(x))))
+        smaller = self.skip(F.avg_pool3d(x, (1, 2, 2))) + self.conv2(activate(self.conv1(activate(x))))
         return downsample_time(smaller) if self.halve_rate else smaller
 
 

@@ -51,12 +51,9 @@ def initialised(layer: Layer, gain: float = 1.0) -> Layer:
     return layer
 
 
-def halving_convolution(in_channels: int, out_channels: int, *, kernel: int, gain: float = 1.0) -> nn.Conv3d:
-    """A 1x4x4 or 1x2x2 convolution that takes every second pixel each way: even sizes become half."""
-    layer = Convolution(
-        in_channels, out_channels, (1, kernel, kernel), stride=(1, 2, 2), padding=(0, kernel // 2 - 1, kernel // 2 - 1)
-    )
-    return initialised(layer, gain)
+def halving_convolution(in_channels: int, out_channels: int, *, gain: float = 1.0) -> nn.Conv3d:
+    """A 1x4x4 convolution that takes every second pixel each way: even sizes become half."""
+    return initialised(Convolution(in_channels, out_channels, (1, 4, 4), stride=(1, 2, 2), padding=(0, 1, 1)), gain)
 
 
 def projection(in_channels: int, out_channels: int) -> nn.Module:

@@ -162,7 +162,7 @@ class RepairNetwork(nn.Module):
             (4 * channels + 12) * PIXEL_FOLD**2, downwards[0].channels, temporal=False, pad_time=True
         )
         self.down = nn.ModuleList(
-            halving_convolution(larger.channels, smaller.channels, kernel=4) for larger, smaller in pairwise(downwards)
+            halving_convolution(larger.channels, smaller.channels) for larger, smaller in pairwise(downwards)
         )
         self.encoder = nn.ModuleList(
             nn.Sequential(*(RepairBlock(level) for _ in range(count)))
