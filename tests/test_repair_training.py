@@ -66,7 +66,8 @@ def learnt(footage, config, *, updates=100):
 
 
 def game(repair, *, num_frames=4, **train_settings):
-    settings = {"total_kclips": 1000, "batch_size": 4, "generator_lr": 5e-3, "precision": "float32"} | train_settings
+    settings = {"total_kclips": 1000, "batch_size": 4, "generator_lr": 5e-3, "precision": "float32"}
+    settings |= {"loss": "nonsaturating"} | train_settings
     return build_config(
         {
             "data": {"height": 16, "width": 16, "num_frames": num_frames},

@@ -78,7 +78,7 @@ def test_a_finished_run_says_what_it_is_and_where_everything_is_with_exit_code_0
     for words in (
         "done          0.0 of 0.032 kclips, ",
         "state         healthy",
-        "recipe        dense, nonsaturating, 16x16, 2 frames",
+        "recipe        dense, relativistic, 16x16, 2 frames",
         "process       none; last logged 0:00:",
         f"checkpoint    {finished}/checkpoints/000000032_clips.pt (0:00:",
         f"weights       {finished}/generator.safetensors (0:00:",
