@@ -49,9 +49,8 @@ def served(gallery):
 
 
 @contextmanager
-def page_of(browser, address, viewport=WIDE, **options):
-    """A page in a browser of its own; an error of its programs fails the test."""
-    context = browser.new_context(viewport=viewport, **options)
+def page_in(context, address):
+    """A page in a context, which is closed afterwards; an error of its programs fails the test."""
     page, errors = context.new_page(), []
     page.on("pageerror", lambda error: errors.append(str(error)))
     page.goto(address)
@@ -59,6 +58,11 @@ def page_of(browser, address, viewport=WIDE, **options):
     yield page
     context.close()
     assert errors == []
+
+
+def page_of(browser, address, viewport=WIDE, **options):
+    """A page in a browser of its own."""
+    return page_in(browser.new_context(viewport=viewport, **options), address)
 
 
 def until(page, condition):
@@ -358,25 +362,15 @@ def test_from_disk_choices_outlive_the_browser_and_are_downloaded(chromium, few,
     moved = tmp_path / "elsewhere ü #1"
     shutil.copytree(few.folder, moved)
     for turn, where in enumerate((address, (moved / "review.html").as_uri())):
-
-        @contextmanager
-        def page_of_a_kept_profile(where=where, profile=tmp_path / f"profile {turn}"):
-            context = chromium.launch_persistent_context(
-                profile, executable_path=CHROMIUM, viewport=WIDE, accept_downloads=True
-            )
-            page = context.pages[0]
-            page.on("dialog", lambda dialog: dialog.accept())
-            page.goto(where)
+        profile = {"user_data_dir": tmp_path / f"profile {turn}", "executable_path": CHROMIUM, "viewport": WIDE}
+        with page_in(chromium.launch_persistent_context(**profile), where) as page:
             until(page, ALL_LOADED)
-            yield page
-            context.close()
-
-        with page_of_a_kept_profile() as page:
             until_it_keeps_what_pages_store(page)
             press(page, "p", "ArrowDown", "4")
             assert "changes in this browser only: 2" in page.locator("#saved").inner_text()
             time.sleep(1)  # the page has handed its changes to the browser's store, which is another process
-        with page_of_a_kept_profile() as page:
+        with page_in(chromium.launch_persistent_context(**profile), where) as page:
+            until(page, ALL_LOADED)
             assert page.locator(".tile.picked .called").inner_text() == "a"
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download choices").click()
