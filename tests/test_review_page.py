@@ -27,16 +27,11 @@ SECONDS = 30
 
 
 @pytest.fixture(scope="module")
-def chromium():
+def browser():
     with playwright.sync_playwright() as started:
-        yield started.chromium
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    browser = chromium.launch(executable_path=CHROMIUM)
-    yield browser
-    browser.close()
+        browser = started.chromium.launch(executable_path=CHROMIUM)
+        yield browser
+        browser.close()
 
 
 @contextmanager
@@ -347,36 +342,33 @@ def test_what_is_chosen_while_the_server_is_away_waits_even_over_a_reload_and_is
         assert (saved(server, "a.mp4", "decision"), saved(server, "a.mp4", "stars")) == ("picked", 2)
 
 
-def until_it_keeps_what_pages_store(page):
-    """A browser that has just begun may not have opened its store: until a name that a page made up comes back."""
-    end, name = time.monotonic() + SECONDS, None
-    while name != (name := page.locator("#who").input_value()):
-        assert time.monotonic() < end, f"nothing is kept within {SECONDS} s"
-        time.sleep(0.1)
-        page.reload()
-        until(page, ALL_LOADED)
+STORED = "JSON.stringify({ ...localStorage })"
+RESTORE = "for (const [name, value] of Object.entries({})) localStorage.setItem(name, value)"
 
 
-def test_from_disk_choices_outlive_the_browser_and_are_downloaded(chromium, few, tmp_path):
+def test_from_disk_the_page_leaves_choices_in_the_browser_finds_them_there_and_has_them_downloaded(browser, few):
+    """What the first page stored is handed to the next by the test: when a browser writes to disk is its own affair."""
     address = write_gallery_page(few, ChoicesFile(few.folder).read()).resolve().as_uri()
-    moved = tmp_path / "elsewhere ü #1"
+    moved = few.folder.parent / "elsewhere ü #1"
     shutil.copytree(few.folder, moved)
-    for turn, where in enumerate((address, (moved / "review.html").as_uri())):
-        profile = {"user_data_dir": tmp_path / f"profile {turn}", "executable_path": CHROMIUM, "viewport": WIDE}
-        with page_in(chromium.launch_persistent_context(**profile), where) as page:
+    for where in (address, (moved / "review.html").as_uri()):
+        with page_of(browser, where) as page:
             until(page, ALL_LOADED)
-            until_it_keeps_what_pages_store(page)
             press(page, "p", "ArrowDown", "4")
             assert "changes in this browser only: 2" in page.locator("#saved").inner_text()
-            time.sleep(1)  # the page has handed its changes to the browser's store, which is another process
-        with page_in(chromium.launch_persistent_context(**profile), where) as page:
+            stored = page.evaluate(STORED)
+        context = browser.new_context(viewport=WIDE, accept_downloads=True)
+        context.add_init_script(RESTORE.format(stored))
+        with page_in(context, where) as page:
             until(page, ALL_LOADED)
             assert page.locator(".tile.picked .called").inner_text() == "a"
+            assert "changes in this browser only: 2" in page.locator("#saved").inner_text()
             with page.expect_download() as download:
                 page.get_by_role("button", name="Download choices").click()
-            download.value.save_as(tmp_path / "downloaded.json")
+            downloaded = read_choices(download.value.path())
             assert page.locator("#saved").inner_text() == ""
-        choices = ChoicesFile(few.folder).merge(read_choices(tmp_path / "downloaded.json"))
+            assert '"changed":0' in page.evaluate("localStorage.getItem(review.choices.store)")
+        choices = ChoicesFile(few.folder).merge(downloaded)
         assert (choices.value("a.mp4", "decision"), choices.value("b.mp4", "stars")) == ("picked", 4)
 
 
