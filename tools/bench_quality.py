@@ -40,10 +40,13 @@ from vidgan.run import run_training
 from vidgan.survey import look_at_footage
 from vidgan.weights import load_generator
 
+_RATES_AND_GAME = [
+    *("train.generator_lr=0.0002", "train.discriminator_lr=0.0002"),
+    *("train.loss=nonsaturating", "train.r1_gamma=0"),
+]
 _AS_PUBLISHED = [
     *("model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=512"),
-    *("train.generator_lr=0.0002", "train.discriminator_lr=0.0002", "train.adam_beta2=0.999"),
-    *("train.batch_size=32", "train.loss=nonsaturating", "train.r1_gamma=0"),
+    *("train.adam_beta2=0.999", "train.batch_size=32", *_RATES_AND_GAME),
 ]
 
 # By name: what differs from the config.
@@ -51,13 +54,7 @@ CANDIDATES = {
     "conv3d": [],
     "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
     "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
-    "dense": [
-        "model.family=dense",
-        "train.loss=nonsaturating",
-        "train.r1_gamma=0",
-        "train.generator_lr=0.0002",
-        "train.discriminator_lr=0.0002",
-    ],
+    "dense": ["model.family=dense", *_RATES_AND_GAME],
     "recurrent of our size": ["model.family=recurrent"],
     "dcgan3d of our size": ["model.family=dcgan3d"],
     "hinge": ["train.loss=hinge"],

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from vidgan.errors import MediaError, RequestError, did_you_mean
 
-# What `Codec.few_frames` is for.
+# Frames that `Care` calls few.
 FEW = 2
 
 
 def more_options(options: dict[str, str], key: str, more: str) -> dict[str, str]:
     """More settings for an option that holds several."""
     return options | {key: f"{options[key]}:{more}" if key in options else more}
+
+
+@dataclass(frozen=True)
+class Care:
+    """What an encoder needs to be told of some movies, lest it fail or make another file each time."""
+
+    of: Callable[[int, bool], bool]
+    """Whether this is such a movie: by the width of its pictures, and whether it has `FEW` frames or less."""
+    option: str
+    more: str
+    """What is added to the option."""
 
 
 @dataclass(frozen=True)
@@ -34,21 +46,13 @@ class Codec:
     """The quality unless one is asked for, and the worst there is; 0 is the best. None: the codec has one quality."""
     two_pass_key: str | None = None
     """The encoder's option that takes `pass=1:stats=FILE`; None where it cannot be given a size in bits."""
-    few_frames: tuple[str, str] | None = None
-    """An option, and what to add to it, for movies of `FEW` frames or fewer."""
-    narrow: tuple[int, str, str] | None = None
-    """A width, an option, and what to add to it for pictures no wider."""
-    uneven: tuple[int, str, str] | None = None
-    """A number of columns, an option, and what to add to it for pictures whose width is no multiple of it."""
+    cares: tuple[Care, ...] = ()
 
     def with_care(self, options: dict[str, str], width: int, *, few: bool) -> dict[str, str]:
-        """Options, and what pictures of this width ask for beside them, and movies of `few` frames."""
-        if few and self.few_frames:
-            options = more_options(options, *self.few_frames)
-        if self.narrow and width <= self.narrow[0]:
-            options = more_options(options, *self.narrow[1:])
-        if self.uneven and width % self.uneven[0]:
-            options = more_options(options, *self.uneven[1:])
+        """Options, and what movies of this width, and of `few` frames, ask for beside them."""
+        for care in self.cares:
+            if care.of(width, few):
+                options = more_options(options, care.option, care.more)
         return options
 
 
@@ -94,7 +98,7 @@ FORMATS = {
                 two_pass_key="x264-params",
                 # At these widths its macroblock tree reads memory that nobody has written, and no two files of the same
                 # frames are the same (x264 165); without it they are about a sixth larger.
-                uneven=(128, "x264-params", "mbtree=0"),
+                cares=(Care(lambda width, few: width % 128 > 0, "x264-params", "mbtree=0"),),
             ),
         ),
         Format(
@@ -112,11 +116,13 @@ FORMATS = {
                 smallest=(16, 16),
                 crf=(16, 51),
                 two_pass_key="x265-params",
-                # With B-frames every second movie of one or two frames fails at its end (FFmpeg 8.1).
-                few_frames=("x265-params", "bframes=0"),
-                # At these widths its look-ahead writes past the end of its memory, which may crash, and where one block
-                # is as wide as the picture no two files of the same frames are the same (x265 4.2).
-                narrow=(64, "x265-params", "no-cutree=1:ctu=16"),
+                cares=(
+                    # With B-frames every second movie of one or two frames fails at its end (FFmpeg 8.1).
+                    Care(lambda width, few: few, "x265-params", "bframes=0"),
+                    # At these widths its look-ahead writes past the end of its memory, which may crash, and where one
+                    # block is as wide as the picture no two files of the same frames are the same (x265 4.2).
+                    Care(lambda width, few: width <= 64, "x265-params", "no-cutree=1:ctu=16"),
+                ),
             ),
         ),
         Format(
