@@ -378,3 +378,14 @@ def test_a_control_group_bounds_what_is_available(tmp_path, monkeypatch):
     assert available_bytes(CPU) == pytest.approx(own_bytes() + GIGABYTE, rel=0.01)
     (tmp_path / "most").write_text("max\n")
     assert math.isclose(available_bytes(CPU), free, rel_tol=0.5)
+
+
+@ON_LINUX
+def test_a_limit_that_was_there_before_is_never_raised(monkeypatch):
+    limits = []
+    monkeypatch.setattr("vidgan.memory.available_bytes", lambda device: 64 * GIGABYTE)
+    monkeypatch.setattr(resource, "getrlimit", lambda which: (GIGABYTE, GIGABYTE))
+    monkeypatch.setattr(resource, "setrlimit", lambda which, both: limits.append(both))
+    with held_to_available_memory(CPU):
+        pass
+    assert limits == [(GIGABYTE, GIGABYTE), (GIGABYTE, GIGABYTE)]

@@ -60,6 +60,8 @@ def held_to_available_memory(device: torch.device) -> Iterator[None]:
     before = resource.getrlimit(resource.RLIMIT_DATA)
     process = psutil.Process().memory_info()
     limit = process.data + available_bytes(device) - process.rss
+    if before[0] != resource.RLIM_INFINITY:  # other threads may have freed memory since `process` was asked
+        limit = min(limit, before[0])
     resource.setrlimit(resource.RLIMIT_DATA, (limit, before[1]))
     try:
         yield

@@ -120,7 +120,9 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
     memory = Memory(predicted=predicted, measured=result and result.peak_bytes, available=available)
     disk = disk_of_run(config, result, run) if result else None
     fits_memory = memory.fits and not out_of_memory
-    changes = changes_that_need_less(config, num_classes, device, needed=predicted, available=available)
+    changes: tuple[Change, ...] = ()
+    if not fits_memory:
+        changes = changes_that_need_less(config, num_classes, device, needed=predicted, available=available)
     return Plan(
         config=config,
         machine=machine_name(),
@@ -135,7 +137,7 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
         not_measured=not_measured,
         time=time_of_run(config, result) if result else None,
         disk=disk,
-        changes=() if fits_memory else tuple(changes),
+        changes=changes,
         fits=fits_memory and (disk is None or disk.needed <= disk.available),
     )
 

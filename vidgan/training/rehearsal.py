@@ -2,9 +2,9 @@
 
     needed = framework + state + SPREAD * (peak - state)
 
-The loop's own functions are run, two updates of them, the second with all penalties and with Adam's means there, and
-every tensor that they make is counted for as long as it lives: state is what stays after an update, peak the most there
-was within one. It takes seconds, whatever the size, and no memory to speak of.
+The loop's own functions are run for an update with all penalties that follows another, with gradients and Adam's means
+there, and every tensor that they make is counted for as long as it lives: state is what stays after the update, peak
+the most there was within it. It takes seconds, whatever the size, and no memory to speak of.
 
 On a CPU, framework and SPREAD are measured: what a process holds once all is imported, and how much more it holds than
 its tensors, since convolutions reorder them and the heap has gaps. Over 14 configurations (three families; 32x32 to
@@ -19,7 +19,6 @@ workspaces come on top. What `train.compile` changes is not predicted.
 from __future__ import annotations
 
 import weakref
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,26 +81,24 @@ def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[in
     draws = draw_update(config, state.generator, torch.Generator())
     with FakeTensorMode(allow_non_fake_inputs=True), counter:
         _take_place(state, device)
-        for num_clips in (train.batch_size, 0):  # no penalty, unless one is due in every update; and all of them
-            state.num_clips = num_clips
-            clip = (config.data.num_frames, config.data.height, config.data.width, config.data.channels)
-            frames = torch.empty((train.batch_size, *clip), dtype=torch.uint8)
-            labels = torch.zeros(train.batch_size, dtype=torch.long)
-            masks = [torch.zeros(frames.shape[:4], dtype=torch.bool) for _ in range(2)] if config.repairs else []
-            damaged = Damaged(frames, *masks, torch.zeros(train.batch_size)) if masks else None
-            batch = [each and each.each(lambda tensor: tensor.to(device)) for each in (draws, damaged)]
-            parts = cut_batch(frames.to(device), labels.to(device), batch[0], config, batch[1])
-            set_rates(state, config)
-            _, fakes = update_discriminator(state, parts[:2], config)  # a third would need no more than the second
-            update_generator(state, parts[:2], fakes, config)
-            update_ema(state, config)
-            del parts, fakes, frames
+        clip = (config.data.num_frames, config.data.height, config.data.width, config.data.channels)
+        frames = torch.empty((train.batch_size, *clip), dtype=torch.uint8)
+        labels = torch.zeros(train.batch_size, dtype=torch.long)
+        masks = [torch.zeros(frames.shape[:4], dtype=torch.bool) for _ in range(2)] if config.repairs else []
+        damaged = Damaged(frames, *masks, torch.zeros(train.batch_size)) if masks else None
+        batch = [each and each.each(lambda tensor: tensor.to(device)) for each in (draws, damaged)]
+        parts = cut_batch(frames.to(device), labels.to(device), batch[0], config, batch[1])
+        set_rates(state, config)  # at no clips, where all penalties are due
+        _, fakes = update_discriminator(state, parts[:2], config)  # a third would need no more than the second
+        update_generator(state, parts[:2], fakes, config)
+        update_ema(state, config)
+        del parts, fakes, frames
     return counter.live_bytes, counter.peak_bytes
 
 
 def changes_that_need_less(
     config: Config, num_classes: int, device: torch.device, *, needed: int, available: int
-) -> Iterator[Change]:
+) -> tuple[Change, ...]:
     """What to change, with the memory predicted for each: in parts as large as fit, and others that save much.
 
     `needed` are the bytes that the config needs as it is.
@@ -125,7 +122,7 @@ def changes_that_need_less(
     changes.append(change(f"data.height={height}", f"data.width={width}"))
     if config.data.num_frames > 1:
         changes.append(change(f"data.num_frames={config.data.num_frames // 2}"))
-    return (each for each in changes if each.needed_bytes < (1 - WORTH_NAMING) * needed)
+    return tuple(each for each in changes if each.needed_bytes < (1 - WORTH_NAMING) * needed)
 
 
 class _TensorCounter(TorchDispatchMode):
@@ -159,11 +156,15 @@ class _TensorCounter(TorchDispatchMode):
 
 
 def _take_place(state: TrainState, device: torch.device) -> None:
-    """Give a state of networks without storage one that counts; for optimisers made anew."""
+    """Give a state of networks without storage one that counts, as an update leaves it; for optimisers made anew."""
     for network in (state.generator, state.discriminator, state.generator_ema):
         network.to_empty(device=device)
     state.generator_optimizer = torch.optim.Adam(state.generator.parameters())
     state.discriminator_optimizer = torch.optim.Adam(state.discriminator.parameters())
+    for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
+        for parameter in optimizer.param_groups[0]["params"]:
+            parameter.grad = torch.empty_like(parameter)
+        optimizer.step()
 
 
 def _most(schedule: Schedule) -> float:
