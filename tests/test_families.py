@@ -231,7 +231,7 @@ AS_PUBLISHED = {"r1_gamma": 0.0, "generator_lr": 2e-3, "discriminator_lr": 1e-3,
 OURS = {"generator_lr": 2e-3, "discriminator_lr": 2e-3}
 LEARNS = {
     "conv3d": OURS | {"batch_size": 8, "total_kclips": 3.2},
-    "conv3d with frames": OURS | {"batch_size": 4, "total_kclips": 3.6},
+    "conv3d with frames": OURS | {"batch_size": 4, "total_kclips": 1.6},
     "recurrent": AS_PUBLISHED,
     "dcgan3d": AS_PUBLISHED,
     "dense": AS_PUBLISHED,

@@ -4,13 +4,15 @@ from itertools import pairwise
 
 import pytest
 import torch
+import torch.nn.functional as F
+from einops import rearrange
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from vidgan.config_files import build_config
-from vidgan.nn.build import build_generator
+from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.nn.generator import at_twice_the_rate, slower
-from vidgan.nn.layers import downsample_time, fold_pixels, unfold_pixels
+from vidgan.nn.layers import FullSizeConvolution, downsample_time, fold_pixels, unfold_pixels, upsample_space
 from vidgan.nn.levels import plan_levels, print_levels
 from vidgan.nn.noise import NoiseFilters
 
@@ -106,6 +108,40 @@ def test_noise_at_every_speed_has_unit_variance():
 def test_folding_pixels_is_undone_exactly(size):
     video = torch.randn(2, 3, 4, *size)
     assert torch.equal(unfold_pixels(fold_pixels(video), *size), video)
+
+
+def test_the_discriminator_sees_beside_each_pixel_how_far_it_is_from_its_mean_over_the_clip():
+    discriminator = build_discriminator(small(), num_classes=0)
+    still = torch.randn(2, 3, 1, 16, 16).expand(-1, -1, 8, -1, -1)
+    moving = torch.randn(2, 3, 8, 16, 16)
+
+    def logits():
+        with torch.no_grad():
+            return [discriminator(video, torch.zeros(2).long(), torch.zeros(2, 0)) for video in (still, moving)]
+
+    seen = logits()
+    with torch.no_grad():
+        rearrange(discriminator.from_picture.weight, "o (fold both c) 1 k l -> both o fold c k l", both=2, c=3)[1] = 0
+    still_alike, moving_alike = (torch.allclose(*pair) for pair in zip(seen, logits(), strict=True))
+    assert still_alike
+    assert not moving_alike
+    assert build_discriminator(small(num_frames=1), num_classes=0).from_picture.in_channels == 4 * 3
+
+
+def test_a_convolution_on_folded_pixels_is_the_one_at_full_size():
+    layer = FullSizeConvolution(5, 3)
+    torch.nn.init.normal_(layer.bias)
+    video = torch.randn(2, 5, 4, 12, 14)
+    folded = unfold_pixels(layer(fold_pixels(video)), 12, 14)
+    torch.testing.assert_close(folded, F.conv3d(video, layer.weight, layer.bias, padding=(0, 1, 1)))
+
+
+def test_a_convolution_that_grows_pictures_is_the_one_of_pictures_interpolated_to_full_size():
+    layer = FullSizeConvolution(5, 3, grows=True)
+    small = torch.randn(2, 5, 4, 6, 7)
+    grown = unfold_pixels(layer(small), 12, 14)
+    interpolated = F.conv3d(upsample_space(small, 12, 14, mode="bilinear"), layer.weight, padding=(0, 1, 1))
+    torch.testing.assert_close(grown[..., 2:-2, 2:-2], interpolated[..., 2:-2, 2:-2])
 
 
 def test_halving_the_rate_takes_means_of_pairs_and_keeps_a_last_odd_frame():

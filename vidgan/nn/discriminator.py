@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch.nn.functional as F
+import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
@@ -15,6 +15,7 @@ from vidgan.nn.layers import (
     convolution,
     downsample_time,
     fold_pixels,
+    half_size,
     halving_convolution,
     pad_to_even,
     projection,
@@ -41,20 +42,25 @@ class DiscriminatorBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """[B, c, T, H, W] -> [B, c of the smaller level, its frames, height, width]."""
         x = pad_to_even(x)
-        smaller = self.skip(F.avg_pool3d(x, (1, 2, 2))) + self.conv2(activate(self.conv1(activate(x))))
+        smaller = self.skip(half_size(x)) + self.conv2(activate(self.conv1(activate(x))))
         return downsample_time(smaller) if self.halve_rate else smaller
 
 
 class SpatiotemporalDiscriminator(nn.Module):
-    """Video and class in, logits out; above zero means real."""
+    """Video and class in, logits out; above zero means real.
+
+    Beside each pixel it sees how far that is from the pixel's mean over the clip: what moves stands out from the first
+    layer on, and so does a set or a costume that changes within a take. Among still pictures nearly alike, motion would
+    be the last thing that is learned.
+    """
 
     def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int) -> None:
         super().__init__()
         self.levels = tuple(levels)
         smallest = self.levels[0]
-        self.from_picture = convolution(
-            channels * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True
-        )
+        self.sees_changes = self.levels[-1].frames > 1
+        seen = channels * (2 if self.sees_changes else 1)
+        self.from_picture = convolution(seen * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True)
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(level, smaller)
             for level, smaller in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True)
@@ -65,6 +71,8 @@ class SpatiotemporalDiscriminator(nn.Module):
 
     def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
         """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]; all frames are looked at."""
+        if self.sees_changes:
+            video = torch.cat([video, video - reduce(video, "b c t h w -> b c 1 h w", "mean")], dim=1)
         x = self.from_picture(fold_pixels(video))
         for block in self.blocks:
             x = block(x)

@@ -31,12 +31,14 @@ class Convolution(nn.Conv3d):
 
     def forward(self, x: Tensor) -> Tensor:
         """Convolve."""
+        return self.convolved(x, self.weight, self.bias)
+
+    def convolved(self, x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+        """Convolve with this weight and bias."""
         # In bfloat16, torch takes oneDNN's kernel by itself.
         if torch.is_autocast_enabled("cpu") or not (is_rendering(self, x) and torch.backends.mkldnn.is_available()):
-            return super().forward(x)
-        return torch.mkldnn_convolution(
-            x, self.weight, self.bias, self.padding, self.stride, self.dilation, self.groups
-        )
+            return self._conv_forward(x, weight, bias)
+        return torch.mkldnn_convolution(x, weight, bias, self.padding, self.stride, self.dilation, self.groups)
 
 
 class Linear(nn.Linear):

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import torch
-import torch.nn.functional as F
 from einops import rearrange, reduce, repeat
 from torch import Tensor, nn
+
+from vidgan.nn.layers import half_size
 
 
 class FramesAndClip(nn.Module):
@@ -31,12 +32,3 @@ class FramesAndClip(nn.Module):
         clip = half_size(video) if self.halve else video
         of_clips = self.of_clips(clip, labels, frames)
         return torch.stack([reduce(of_frames, "(b k) -> b", "mean", k=count), of_clips], dim=1)
-
-
-def half_size(video: Tensor) -> Tensor:
-    """[B, C, T, H, W] -> [B, C, T, ceil(H / 2), ceil(W / 2)]: means of 2x2 pixels.
-
-    In two dimensions, because pooling in three has no gradient on a GPU that is the same each time.
-    """
-    frames = F.avg_pool2d(rearrange(video, "b c t h w -> (b t) c h w"), 2, ceil_mode=True)
-    return rearrange(frames, "(b t) c h w -> b c t h w", b=len(video))

@@ -26,6 +26,7 @@ from vidgan.nn.family import Window
 from vidgan.nn.layers import (
     BRANCH_GAIN,
     LEAK,
+    FullSizeConvolution,
     Modulation,
     activate,
     convolution,
@@ -34,10 +35,13 @@ from vidgan.nn.layers import (
     unfold_pixels,
     upsample_space,
 )
-from vidgan.nn.levels import PIXEL_FOLD, Level
+from vidgan.nn.levels import Level
 from vidgan.nn.noise import NOISE_WIDTHS, REACH, NoiseFilters
 
 STYLE_DIM = 128
+
+# Of the layer at the picture's own size.
+FINEST_CHANNELS = 8
 
 
 def reach(level: Level) -> int:
@@ -149,8 +153,9 @@ class ConvolutionalGenerator(nn.Module):
             blocks.append(GeneratorBlock(in_channels, level, channels))
             in_channels = level.channels
         self.blocks = nn.ModuleList(blocks)
-        # Detail starts at nothing: the four pixels of one fold are independent, and at random a chequerboard.
-        self.detail = convolution(in_channels, channels * PIXEL_FOLD**2, temporal=False, pad_time=False, gain=0.0)
+        # Detail starts at nothing.
+        self.finest = FullSizeConvolution(in_channels, FINEST_CHANNELS, grows=True)
+        self.detail = FullSizeConvolution(FINEST_CHANNELS, channels, gain=0.0)
 
     def windows(self, first_frame: int, num_frames: int) -> list[Window]:
         """Frames that each level takes in, smallest level first, to make this stretch of a take."""
@@ -220,7 +225,7 @@ class ConvolutionalGenerator(nn.Module):
                 x, picture = checkpoint(block, x, picture, styles[index], use_reentrant=False)
             else:
                 x, picture = block(x, picture, styles[index])
-        detail = unfold_pixels(self.detail(activate(x)), self.height, self.width)
+        detail = unfold_pixels(self.detail(activate(self.finest(activate(x)))), self.height, self.width)
         picture = upsample_space(picture, self.height, self.width, mode="bilinear")
         return (picture + detail).float()
 

@@ -77,6 +77,15 @@ def upsample_space(x: Tensor, height: int, width: int, *, mode: str = "nearest")
     return rearrange(frames, "(b t) c h w -> b c t h w", b=x.shape[0])
 
 
+def half_size(video: Tensor) -> Tensor:
+    """[B, C, T, H, W] -> [B, C, T, ceil(H / 2), ceil(W / 2)]: means of 2x2 pixels.
+
+    In two dimensions, because pooling in three has no gradient on a GPU that is the same each time.
+    """
+    frames = F.avg_pool2d(rearrange(video, "b c t h w -> (b t) c h w"), 2, ceil_mode=True)
+    return rearrange(frames, "(b t) c h w -> b c t h w", b=len(video))
+
+
 def downsample_time(x: Tensor) -> Tensor:
     """[B, C, T, H, W] -> [B, C, ceil(T / 2), H, W]: the mean of each two frames; a last odd one stays."""
     odd = x.shape[2] % 2
@@ -102,6 +111,47 @@ def unfold_pixels(x: Tensor, height: int, width: int) -> Tensor:
     """[B, 4 C, T, h, w] -> [B, C, T, height, width]: the inverse of `fold_pixels`, cut to size."""
     video = rearrange(x, "b (p q c) t h w -> b t (h p) (w q) c", p=PIXEL_FOLD, q=PIXEL_FOLD)
     return rearrange(video[:, :, :height, :width], "b t h w c -> b c t h w")
+
+
+class FullSizeConvolution(Convolution):
+    """A 3x3 convolution at the picture's own size, computed where its 2x2 pixels are channels of one.
+
+    There a kernel has many channels, which is what kernels are fast with. The four pixels share one weight as at full
+    size: weights of their own would show as a chequerboard (Odena et al. 2016). Around the picture lie zeros.
+
+    [B, in, T, h, w] -> [B, 4 out, T, h, w], folded as by `fold_pixels`. What comes in is folded too,
+    [B, 4 in, T, h, w]; or, with `grows`, of half the size, and interpolated as by `upsample_space` with "bilinear".
+    """
+
+    def __init__(self, in_channels: int, out_channels: int, *, grows: bool = False, gain: float = 1.0) -> None:
+        super().__init__(in_channels, out_channels, (1, 3, 3), padding=(0, 1, 1))
+        initialised(self, gain)
+        self.grows = grows
+        self.register_buffer("places", _places_of_taps(grows), persistent=False)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Convolve."""
+        with torch.autocast(x.device.type, enabled=False):
+            spread = torch.tensordot(self.weight.double()[:, :, 0], self.places.double(), dims=2).to(self.weight.dtype)
+        weight = rearrange(spread, "o i p q r s a b -> (p q o) (r s i) 1 a b")
+        return self.convolved(x, weight, self.bias.repeat(PIXEL_FOLD**2))
+
+
+def _places_of_taps(grows: bool) -> Tensor:
+    """How much each tap [3, 3] of a pixel [p, q] counts at the places around it: [3, 3, p, q, r, s, 3, 3].
+
+    A place is a folded pixel [3, 3] and one [r, s] of its pixels, of which there is but one if they are interpolated.
+    """
+    rows = torch.zeros(3, PIXEL_FOLD, 1 if grows else PIXEL_FOLD, 3)
+    for tap in range(3):
+        for pixel in range(PIXEL_FOLD):
+            place, part = divmod(pixel + tap - 1, PIXEL_FOLD)
+            if grows:  # three quarters of the place itself, a quarter of the one beside it
+                rows[tap, pixel, 0, 1 + place] += 0.75
+                rows[tap, pixel, 0, 1 + place + (1 if part else -1)] += 0.25
+            else:
+                rows[tap, pixel, part, 1 + place] = 1
+    return torch.einsum("kpra, lqsb -> klpqrsab", rows, rows)
 
 
 class Modulation(nn.Module):

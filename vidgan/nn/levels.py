@@ -9,8 +9,9 @@ tested, and compared before a single layer exists. For 64x64 clips of 16 frames:
         2      16         16 x 16        32  3x3x3
         3      16         32 x 32        16  1x3x3
 
-The largest level has half the picture's height and width: each of its pixels stands for 2x2 of the
-picture's (Shi et al. 2016), because layers at full size would take most of the time and add least.
+The largest level has half the picture's height and width, because layers at full size would take most of the
+time and add least: the discriminator folds 2x2 pixels into channels (Shi et al. 2016), the generator draws the
+last detail with a few channels.
 """
 
 from __future__ import annotations
