@@ -407,7 +407,7 @@ def test_the_newest_healthy_checkpoint_stays_and_those_of_a_collapse_go(tmp_path
     ("settings", "shots", "state", "cause"),
     [
         ({}, footage, "healthy", ""),
-        ({"discriminator_lr": 0.05}, footage, "collapsed", "the discriminator overshoots"),
+        ({"discriminator_lr": 0.1}, footage, "collapsed", "the discriminator overshoots"),
         ({"generator_lr": 5e-5, "discriminator_lr": 4e-3}, footage, "healthy", ""),
         (
             {"generator_lr": 5e-5, "discriminator_lr": 4e-3, "r1_gamma": 0},
