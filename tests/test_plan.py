@@ -141,7 +141,7 @@ def test_a_rehearsal_of_any_size_takes_no_memory_and_draws_nothing():
 
 def test_the_changes_named_need_less_and_the_parts_are_as_large_as_fit(without_framework):
     needed, in_two = (needed_bytes(tiny(f"train.accumulate={parts}"), 0, CPU) for parts in (1, 2))
-    changes = list(changes_that_need_less(tiny(), 0, CPU, needed=needed, available=in_two))
+    changes = changes_that_need_less(tiny(), 0, CPU, needed=needed, available=in_two)
     assert [change.overrides for change in changes] == [
         ("train.accumulate=2",),
         ("train.checkpoint_activations=true",),

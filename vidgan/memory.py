@@ -7,7 +7,7 @@ import gc
 import resource
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -110,7 +110,7 @@ def what_to_lower(config: Config, num_classes: int, device: torch.device, availa
         f"{train.batch_size // train.accumulate} clips at once of {data.width}x{data.height} and {data.num_frames} "
         f"frames need about {needed / 1e9:.2f} GB, {available / 1e9:.2f} GB are there"
     )
-    changes = list(changes_that_need_less(config, num_classes, device, needed=needed, available=available))
+    changes = changes_that_need_less(config, num_classes, device, needed=needed, available=available)
     if not changes:
         return f"{words}; {NOTHING_TO_CHANGE}"
     fitting = [change for change in changes if change.needed_bytes <= available]
@@ -125,5 +125,5 @@ def what_to_lower(config: Config, num_classes: int, device: torch.device, availa
     return words
 
 
-def _listed(changes: list[Change]) -> str:
+def _listed(changes: Iterable[Change]) -> str:
     return ", ".join(change.in_words() for change in changes)

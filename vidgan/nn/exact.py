@@ -37,7 +37,7 @@ class Convolution(nn.Conv3d):
         """Convolve with this weight and bias."""
         # In bfloat16, torch takes oneDNN's kernel by itself.
         if torch.is_autocast_enabled("cpu") or not (is_rendering(self, x) and torch.backends.mkldnn.is_available()):
-            return self._conv_forward(x, weight, bias)
+            return F.conv3d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
         return torch.mkldnn_convolution(x, weight, bias, self.padding, self.stride, self.dilation, self.groups)
 
 
