@@ -22,6 +22,7 @@ import json
 import time
 from datetime import date
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any
 
 import torch
@@ -128,12 +129,14 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
     """Train a candidate for as long as is left of its time, judge it, and write its record after each step."""
     clock = time.process_time if about["clock"] == "processor" else time.monotonic
     run = writable_folder(out / name.replace(" ", "_"))
-    record = _measured(out).get(name, {"name": name, "overrides": CANDIDATES[name], "seconds": 0.0, "curve": []})
+    record = {"name": name, "overrides": CANDIDATES[name], "seconds": 0.0, "curve": []} | _measured(out).get(name, {})
     if "evaluation" in record:
         return
     overrides = [*CANDIDATES[name], "train.total_kclips=1000000", f"evaluate.num_clips={about['num_clips']}"]
     settings = load_config(config, overrides)
     prepared = look_at_footage(footage, settings.data, Console(quiet=True)).prepare("train")
+    built = [build(settings, len(prepared.class_names)) for build in (build_generator, build_discriminator)]
+    record["parameters"] = [num_parameters(network) for network in built]
     evaluation = RunningEvaluation(prepared, settings)
     while len(record["curve"]) < about["points"]:
         due = (len(record["curve"]) + 1) * about["minutes"] * 60 / about["points"]
@@ -151,7 +154,6 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
         record["curve"].append({"minutes": record["seconds"] / 60, "kclips": record["kclips"], **figures})
         console.print(f"{record['seconds'] / 60:.1f} minutes: {_said(figures)}", highlight=False)
         _write(record, run)
-    networks = [build(settings, len(prepared.class_names)) for build in (build_generator, build_discriminator)]
     found = judge(
         str(run),
         footage,
@@ -168,47 +170,60 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
     )
     record |= {
         "date": date.today().isoformat(),
-        "parameters": [num_parameters(network) for network in networks],
         "evaluation": found.model_dump(mode="json", exclude={"curves"}),
     }
     _write(record, run)
 
 
 def in_markdown(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
-    """A row for each candidate that is finished, the nearest to the footage first."""
-    finished = {name: record for name, record in records.items() if "evaluation" in record}
-    lines = [
-        "| candidate | parameters, M | kclips | FVD | motion | coverage | class recognised | told from real | copies |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for name, record in sorted(finished.items(), key=lambda item: _value(item[1], "fvd", "value") or 0):
-        parameters = " + ".join(f"{count / 1e6:.1f}" for count in record["parameters"])
-        cells = [
-            f"{record['kclips']:.0f}",
-            _cell(record, "{:.0f}", "fvd", "value"),
-            _cell(record, "{:+.1f} dB", "motion", "energy_decibels"),
-            _cell(record, "{:.2f}", "variety", "coverage"),
-            _cell(record, "{:.0%}", "classes", "generated", "value"),
-            _cell(record, "{:.0%}", "two_sample", "accuracy", "value"),
-            _cell(record, "{:.1%}", "memorisation", "copies"),
-        ]
-        lines.append(f"| {name} | {parameters} | {' | '.join(cells)} |")
-    marks = next((_value(record, "yardsticks") for record in finished.values()), None)
+    """A row for each candidate that was trained for the whole time, the nearest to the footage first.
+
+    FVD, motion and coverage are those of its curve, the rest of its evaluation, empty until there is one. Variety is
+    how far clips of a class are apart, over the same of the footage, the mean of all classes.
+    """
+    trained = [record for record in records.values() if len(record["curve"]) == about["points"]]
+    minutes = [f"{(point + 1) * about['minutes'] / about['points']:g}" for point in range(about["points"])]
+    columns = ["candidate", "parameters, M", "kclips", f"FVD at {minutes[0]} min", *minutes[1:]]
+    columns += ["motion", "coverage", "variety", "class recognised", "told from real", "copies"]
+    rows = [columns, ["---"] * len(columns)]
+    for record in sorted(trained, key=lambda record: record["curve"][-1].get("fvd", 0.0)):
+        last = record["curve"][-1]
+        rows.append(
+            [
+                record["name"],
+                " + ".join(f"{count / 1e6:.1f}" for count in record.get("parameters", [])),
+                f"{record['kclips']:.0f}",
+                *(_cell("{:.0f}", point.get("fvd")) for point in record["curve"]),
+                _cell("{:+.1f} dB", last.get("motion_energy_decibels")),
+                _cell("{:.2f}", last.get("coverage")),
+                _cell("{:.2f}", _variety(record)),
+                _cell("{:.0%}", _value(record, "classes", "generated", "value")),
+                _cell("{:.0%}", _value(record, "two_sample", "accuracy", "value")),
+                _cell("{:.0%}", _value(record, "memorisation", "copies")),
+            ]
+        )
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    marks = next((marks for record in trained if (marks := _value(record, "yardsticks"))), None)
     if marks:
-        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if name != "num_clips")
+        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if mark and name != "num_clips")
         lines += ["", f"Yardsticks: {named}."]
     return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in about.items()) + "."])
 
 
 def _value(record: dict[str, Any], *path: str) -> Any:
-    found = record["evaluation"]
+    found = record.get("evaluation")
     for part in path:
         found = None if found is None else found[part]
     return found
 
 
-def _cell(record: dict[str, Any], shape: str, *path: str) -> str:
-    value = _value(record, *path)
+def _variety(record: dict[str, Any]) -> float | None:
+    real, generated = (_value(record, "variety", of) or {} for of in ("real", "generated"))
+    shares = [generated[name] / distance for name, distance in real.items() if distance and generated.get(name)]
+    return fmean(shares) if shares else None
+
+
+def _cell(shape: str, value: float | None) -> str:
     return "" if value is None else shape.format(value)
 
 

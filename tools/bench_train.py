@@ -51,7 +51,7 @@ from vidgan.run_folder import RunFolder
 from vidgan.training.batches import cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.log import StatsLog
-from vidgan.training.loop import autocast, make_fake, update_discriminator, update_generator
+from vidgan.training.loop import autocast, compile_networks, make_fake, update_discriminator, update_generator
 from vidgan.training.rehearsal import needed_bytes
 from vidgan.training.state import TrainState, new_state
 
@@ -189,6 +189,9 @@ def time_run(config: Config, seconds: float) -> dict[str, PartOfRun]:
         footage = procedural_footage(config, tuple("abcd"[:NUM_CLASSES]))
         run_training(config, footage, Path(folder) / "run", console=Console(quiet=True), max_seconds=seconds)
     of_updates = spent[UPDATE][WARM_UP:]
+    if not of_updates:
+        updates = len(spent[UPDATE])
+        raise RequestError(f"--seconds: {seconds:g} were over after {updates} updates; {WARM_UP} are to warm up")
     of_clips, log, beside = (median(spent[name]) for name in (REAL_CLIPS, LOG, BESIDE))
     return {
         BARE_LOOP: PartOfRun(fmean(of_updates) - of_clips, 1),
@@ -258,6 +261,8 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
     if mode == PLAIN:
         _use_default_layout(state.generator)
         _use_default_layout(state.discriminator)
+    elif config.train.compile:
+        compile_networks(state)
     run = _part(state, config, part)
 
     def one_update() -> None:

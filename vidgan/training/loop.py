@@ -50,8 +50,7 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
     settings = config.train
     processes.check(config)
     if settings.compile:
-        state.generator.compile()
-        state.discriminator.compile()
+        compile_networks(state)
     with closing(Batches(clips, config, state.generator, state.device, processes)) as batches:
         while state.num_clips < settings.total_kclips * 1000:
             began, waited = time.perf_counter(), batches.seconds_waited
@@ -68,6 +67,12 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
             found["dropped"] = float(bool(state.trouble))
             found["waiting"] = (batches.seconds_waited - waited) / (time.perf_counter() - began)
             yield state.watch.observe(found, state, config)
+
+
+def compile_networks(state: TrainState) -> None:
+    """Have torch.compile fuse both networks when they are first called, forward and backward."""
+    state.generator.compile()
+    state.discriminator.compile()
 
 
 def update_discriminator(
