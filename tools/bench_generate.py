@@ -12,30 +12,26 @@ and kept, as it does for others.
 
 from __future__ import annotations
 
-import resource
-import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import torch
 import typer
+from alone import alone
 from rich.table import Table
 
 from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config import Config
 from vidgan.config_files import load_config
 from vidgan.errors import RequestError
+from vidgan.memory import peak_bytes
 from vidgan.nn.build import build_generator
 from vidgan.processor import machine_name, set_up_processor
 from vidgan.sampling.render import render, render_takes
 from vidgan.sampling.take import Take, seed_take
 from vidgan.weights import LoadedGenerator, Provenance
-
-T = TypeVar("T")
 
 FAMILIES = ("conv3d", "recurrent")
 TAKE_FRAMES = 64
@@ -60,14 +56,14 @@ def main(
             precisions = ("float32", "bfloat16") if family == "conv3d" else ("float32",)
             for precision in precisions:
                 for together in (1, 8) if family == "conv3d" else (1,):
-                    speed = _alone(frames_a_second, settings, family, precision, together, seconds, clock)
-                    first = _alone(seconds_to_first_frame, settings, family, precision, clock)
+                    speed = alone(frames_a_second, settings, family, precision, together, seconds, clock)
+                    first = alone(seconds_to_first_frame, settings, family, precision, clock)
                     table.add_row(size, family, precision, str(together), f"{speed:.0f}", f"{first * 1e3:.0f}")
     console.print(table)
     memory = Table("size", "memory", "256 frames, peak MB", f"{long:,} frames, peak MB", "ratio")
     for size, settings in plans.items():
         for words, keep_memory in (("given back", False), ("kept", True)):
-            short, longer = (_alone(peak_memory, settings, frames, keep_memory) for frames in (256, long))
+            short, longer = (alone(peak_memory, settings, frames, keep_memory) for frames in (256, long))
             memory.add_row(size, words, f"{short / 1e6:.0f}", f"{longer / 1e6:.0f}", f"{longer / short:.3f}")
     console.print(memory)
 
@@ -105,9 +101,7 @@ def peak_memory(config: Config, num_frames: int, keep_memory: bool) -> int:
     loaded = _untrained(config, "conv3d", keep_memory=keep_memory)
     for _ in render(loaded, _take(loaded, "float32", num_frames=num_frames)):
         pass
-    if torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
+    return peak_bytes(next(loaded.generator.parameters()).device)
 
 
 def _untrained(config: Config, family: str, *, keep_memory: bool = True) -> LoadedGenerator:
@@ -128,12 +122,6 @@ def _sized(config: Path, overrides: list[str], size: str) -> Config:
     if not (height.isdigit() and width.isdigit()):
         raise RequestError(f'--sizes: "{size}" is not a size (expected height x width, such as 36x64)')
     return load_config(config, [*overrides, f"data.height={height}", f"data.width={width}"])
-
-
-def _alone(function: Callable[..., T], *arguments: object) -> T:
-    """The result of a function in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 if __name__ == "__main__":

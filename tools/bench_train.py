@@ -17,11 +17,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import wraps
-from multiprocessing import get_context
 from pathlib import Path
 from statistics import fmean, median
 from tempfile import TemporaryDirectory
@@ -30,6 +28,7 @@ from unittest.mock import patch
 
 import torch
 import typer
+from alone import alone
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -90,7 +89,7 @@ def main(
     speed = {}
     for mode in (PLAIN, TRAINER):
         for part in PARTS:
-            speed[mode, part], memory = _alone(measure, settings, mode, part, seconds)
+            speed[mode, part], memory = alone(measure, settings, mode, part, seconds)
             table.add_row(mode, part, f"{speed[mode, part]:.1f}", f"{memory / 1e6:.0f}")
     console.print(table)
     ratios = Table("part", "trainer / plain")
@@ -101,7 +100,7 @@ def main(
 
 def compare_families(config: Path, overrides: list[str], families: list[str], sizes: list[str], seconds: float) -> None:
     """A row for each family at each size."""
-    ceiling = _alone(convolution_ceiling, load_config(config, overrides).train.precision, seconds)
+    ceiling = alone(convolution_ceiling, load_config(config, overrides).train.precision, seconds)
     console.print(f"ceiling: a 3x3x3 convolution alone does {ceiling / 1e9:.0f} GFLOP/s")
     table = Table("family", "size", "parameters, M", "clips/s", "GFLOP a clip", "of the ceiling", "peak memory, MB")
     table.add_column("predicted, MB")
@@ -113,9 +112,9 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
             settings = load_config(
                 config, [*overrides, f"model.family={family}", f"data.height={height}", f"data.width={width}"]
             )
-            rate, memory = _alone(measure, settings, TRAINER, "whole update", seconds)
-            flop, parameters = _alone(arithmetic, settings)
-            predicted = _alone(needed_bytes, settings, NUM_CLASSES, _device())
+            rate, memory = alone(measure, settings, TRAINER, "whole update", seconds)
+            flop, parameters = alone(arithmetic, settings)
+            predicted = alone(needed_bytes, settings, NUM_CLASSES, _device())
             table.add_row(
                 family,
                 size,
@@ -131,7 +130,7 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
 
 def compare_run(config: Config, seconds: float) -> None:
     """A row for each part of a run: how long it takes, how often it comes, its share; the bare loop's is the rest."""
-    parts = _alone(time_run, config, seconds)
+    parts = alone(time_run, config, seconds)
     per_update = {name: part.seconds / part.updates_between for name, part in parts.items()}
     whole = sum(per_update.values())
     table = Table("part", "seconds each", "once in updates", "share of a run's time")
@@ -307,12 +306,6 @@ def _rate(run: Callable[[], None], seconds: float) -> float:
         _wait()
         count += 1
     return count / (time.perf_counter() - began)
-
-
-def _alone(function: Callable[..., T], *arguments: object) -> T:
-    """The result of a function in a process of its own."""
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(function, *arguments).result()
 
 
 def _use_default_layout(network: nn.Module) -> None:
