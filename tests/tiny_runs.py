@@ -49,7 +49,7 @@ def two_classes(num_frames=12, size=16):
 def two_updates(config, processes=ALONE):
     """The state after two updates of a `tiny` config, and what the last update said."""
     state = new_state(config, 2, torch.device("cpu"), processes)
-    clips = ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0)
+    clips = ClipSampler(two_classes(size=config.data.height), num_frames=4, frame_stride=1, seed=0)
     *_, last = train(state, clips, config, processes)
     return state, last
 

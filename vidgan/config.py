@@ -163,8 +163,8 @@ class TrainConfig(Section):
     checkpoint_activations: bool = False
     """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update."""
     compile: bool = False
-    """Let torch.compile fuse both networks: faster after a slow start, the same but for rounding. Needs a C++ compiler
-    on a CPU."""
+    """Let torch.compile fuse both networks: the same but for rounding, after a start of minutes. Meant for GPUs; on a
+    CPU, where it needs a C++ compiler, it was no faster."""
     shard: bool = False
     """Under torchrun, spread the weights, their gradients and the optimisers over all processes (FSDP2): for networks
     too large for one GPU. Needs penalties without a second derivative."""

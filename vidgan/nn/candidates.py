@@ -171,7 +171,8 @@ def repeats(video: Tensor) -> Tensor:
     steps = reduce((video[:, :, 1:] - video[:, :, :-1]).abs(), "b c t h w -> b t", "mean")
     steps = F.pad(steps, (1, 0), value=torch.nan)  # there is none before the first frame
     around = F.pad(steps, (FRAMES_AROUND, FRAMES_AROUND), value=torch.nan).unfold(1, 2 * FRAMES_AROUND + 1, 1)
-    alike = steps < REPEATED * around.nanmedian(2).values
+    # The lower median; `nanmedian` is not the same each time on a GPU.
+    alike = steps < REPEATED * around.nanquantile(0.5, 2, interpolation="lower")
     return rearrange(alike.to(video.dtype), "b t -> b 1 t 1 1")
 
 
