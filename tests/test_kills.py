@@ -189,8 +189,8 @@ def logged_for_a_while(log):
         time.sleep(0.1)
 
 
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # TensorBoard's writes in a thread
-def test_curves_that_a_full_disk_ended_go_on_in_another_file(tmp_path, monkeypatch):
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_curves_that_a_full_disk_ended_go_on_in_another_file_without_a_traceback(tmp_path, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
     from tensorboard.summary.writer.record_writer import RecordWriter
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from datetime import datetime
@@ -41,6 +43,8 @@ class StatsLog:
         self._said = UNKNOWN
         self._folder = str(folder / "tensorboard")
         self._board: SummaryWriter | None = SummaryWriter(self._folder, purge_step=num_clips + 1)
+        self._excepthook = threading.excepthook
+        threading.excepthook = _without_full_disks(self._excepthook)
 
     def write(self, num_clips: int, statistics: dict[str, float], verdict: Verdict = UNKNOWN) -> None:
         """One line and one point on each curve, at this many clips; values that are not finite are left out.
@@ -83,6 +87,18 @@ class StatsLog:
         if self._board:
             with suppress(OSError):
                 self._board.close()
+        threading.excepthook = self._excepthook
+
+
+def _without_full_disks(report: Callable[[threading.ExceptHookArgs], None]) -> Callable:
+    """Reports what ended a thread, unless it is TensorBoard's that could not write: `StatsLog.write` says so."""
+
+    def report_others(args: threading.ExceptHookArgs) -> None:
+        of_tensorboard = type(args.thread).__module__.startswith("tensorboard.")
+        if not (of_tensorboard and issubclass(args.exc_type, OSError)):
+            report(args)
+
+    return report_others
 
 
 def note_warning(folder: Path, num_clips: int, words: str) -> None:
