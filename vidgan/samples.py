@@ -19,16 +19,17 @@ from vidgan.review.takes import write_sheets, write_strip
 from vidgan.review.trace import Record
 from vidgan.sampling.names import class_name, name_of
 from vidgan.sampling.render import generate
-from vidgan.sampling.take import seed_take
+from vidgan.sampling.take import Take, seed_take
 from vidgan.training.batches import real_video
 from vidgan.weights import LoadedGenerator, Provenance
 
 # On a picture of damage, the grey of what is to be found; the hole is white.
 FOUND_LEVEL = 128
 
-# Takes on a sheet of samples: so many of each class, or so many in all.
-SHEET_TAKES_PER_CLASS = 6
+# Takes on a sheet of samples: so many without classes; so many of each class, or as many as come to the most in all.
 SHEET_TAKES = 16
+SHEET_TAKES_PER_CLASS = 6
+MOST_SHEET_TAKES = 48
 
 
 def draw_repairs(folder: Path, repairer: nn.Module, footage: PreparedFootage, provenance: Provenance) -> Path:
@@ -64,6 +65,16 @@ def draw_damage(path: Path, footage: PreparedFootage, config: Config) -> None:
     write_strip(path, rows, names=names)
 
 
+def takes_on_sheet(loaded: LoadedGenerator) -> list[Take]:
+    """From the first seeds of each class; of very many classes, one take each of some that lie evenly among them."""
+    num_classes = len(loaded.provenance.class_names)
+    if not num_classes:
+        return [seed_take(loaded, seed) for seed in range(1, SHEET_TAKES + 1)]
+    of_each = max(1, min(SHEET_TAKES_PER_CLASS, MOST_SHEET_TAKES // num_classes))
+    shown = np.unique(np.linspace(0, num_classes - 1, min(num_classes, MOST_SHEET_TAKES)).round().astype(int))
+    return [seed_take(loaded, seed, int(label)) for label in shown for seed in range(1, of_each + 1)]
+
+
 def draw_samples(
     folder: Path, generator: nn.Module, clips: ClipSampler, provenance: Provenance
 ) -> tuple[Path, dict[str, float]]:
@@ -77,17 +88,12 @@ def draw_samples(
     if config.repairs:
         return draw_repairs(folder, generator, clips.footage, provenance), {}
     loaded = LoadedGenerator(generator, provenance, weights_hash="", path=folder)
-    num_classes = len(provenance.class_names)
-    takes = (
-        [seed_take(loaded, seed, label) for label in range(num_classes) for seed in range(1, SHEET_TAKES_PER_CLASS + 1)]
-        if num_classes
-        else [seed_take(loaded, seed) for seed in range(1, SHEET_TAKES + 1)]
-    )
+    takes = takes_on_sheet(loaded)
     rendered = generate(loaded, takes)
     draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(provenance.num_clips, len(takes))
     real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
-    real_classes = [provenance.class_names[label] if num_classes else "" for label in labels]
+    real_classes = [provenance.class_names[label] if provenance.class_names else "" for label in labels]
     order = sorted(range(len(takes)), key=lambda index: real_classes[index])
 
     stem = folder / f"{provenance.num_clips:09d}_clips"
