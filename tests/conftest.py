@@ -2,6 +2,7 @@
 
 import gzip
 import os
+import signal
 import struct
 from collections.abc import Iterable
 from fractions import Fraction
@@ -20,6 +21,9 @@ from vidgan.media.stills import write_still
 # and process that a test starts.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
+
+# Tests press Ctrl-C in what they start, which would pass it over if these tests were started in a shell's background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # No test fails because the machine is busy.
 settings.register_profile("untimed", deadline=None)
