@@ -35,10 +35,10 @@ def small(kind, height=16, width=16, num_frames=8, channels=3, **train_settings)
     return build_config({"data": data, "model": sizes | KINDS[kind], "train": settings})
 
 
-def both(config, num_classes=0, seed=0):
+def both(config, num_classes=0, seed=0, shots=()):
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return build_generator(config, num_classes), build_discriminator(config, num_classes)
+        return build_generator(config, num_classes, shots), build_discriminator(config, num_classes, shots)
 
 
 def made(generator, labels, num_frames, first_frame=0, seed=0):
@@ -80,16 +80,19 @@ def test_clips_of_any_size_go_out_of_the_generator_and_into_the_discriminator(
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("num_classes", [0, 3])
 @pytest.mark.parametrize("num_frames", [1, 8])
-def test_every_parameter_of_both_networks_receives_a_gradient(kind, num_frames, num_classes):
+@pytest.mark.parametrize("shots_told", [False, True])
+def test_every_parameter_of_both_networks_receives_a_gradient(kind, num_frames, num_classes, shots_told):
     config = small(kind, num_frames=num_frames)
-    generator, discriminator = both(config, num_classes)
     labels = torch.arange(6) % max(num_classes, 1)
+    shots = tuple(labels.tolist()) if shots_told else ()
+    generator, discriminator = both(config, num_classes, shots=shots)
     with torch.no_grad():
         for network in (generator, discriminator):
             for name, parameter in network.named_parameters():
                 if not parameter.any() and not name.endswith("bias"):  # what starts as nothing passes nothing on
                     parameter.normal_()
-    logits = discriminator(made(generator, labels, num_frames), labels, frames_of(config, labels))
+    told = torch.arange(6) if shots_told else labels
+    logits = discriminator(made(generator, labels, num_frames), told, frames_of(config, labels))
     logits.square().sum().backward()
     for network in (generator, discriminator):
         for name, parameter in network.named_parameters():
@@ -107,7 +110,7 @@ def _undone_by_normalisation(network, name):
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_number_of_parameters_that_is_printed_is_the_number_built(kind, tmp_path):
     config = small(kind)
-    found = FoundFootage(1, 1, ("a", "b"), prepared_bytes=0, prepare=lambda split: None)
+    found = FoundFootage((0, 1), 1, ("a", "b"), prepared_bytes=0, prepare=lambda split: None)
     printed = plan_in_words(make_plan(config, found, run=tmp_path, measured=False, console=Console(quiet=True)))
     for what, network in zip(("generator", "discriminator"), both(config, 2), strict=True):
         built = sum(parameter.numel() for parameter in network.parameters())

@@ -45,7 +45,7 @@ TINY = {
     "model": {"generator_channels": 8, "discriminator_channels": 8, "max_channels": 8, "content_dim": 8},
     "train": {"total_kclips": 0.032, "batch_size": 8, "sample_kclips": 1000, "checkpoint_kclips": 0.008},
 }
-FOUND = FoundFootage(1, 1, (), prepared_bytes=0, prepare=lambda split: None)
+FOUND = FoundFootage((0,), 1, (), prepared_bytes=0, prepare=lambda split: None)
 ON_LINUX = pytest.mark.skipif(sys.platform != "linux", reason="memory is limited on Linux only")
 
 GIGABYTE = 1_000_000_000
@@ -105,7 +105,7 @@ def test_a_rehearsal_counts_the_tensors_that_real_updates_make(overrides):
         for num_clips in (8, 0):
             state.num_clips = num_clips
             frames = torch.zeros((8, 4, 16, 16, 3), dtype=torch.uint8)
-            parts = cut_batch(frames, torch.zeros(8, dtype=torch.long), draws, config)
+            parts = cut_batch(frames, torch.zeros(8, dtype=torch.long), torch.zeros(8, dtype=torch.long), draws, config)
             del frames
             set_rates(state, config)
             _, fakes = update_discriminator(state, parts, config)

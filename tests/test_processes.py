@@ -125,10 +125,10 @@ def test_a_sharded_model_makes_the_same_update_and_its_generator_and_checkpoint_
     contents, _, generator, _ = torch.load(of_two / "found0.pt", weights_only=True)["sharded"]
     state, _ = of_one["finite differences"]
     assert_same_but_for_rounding(contents, contents_of(state, manifest_hash=""))
-    build_generator(SHARDED, 2).load_state_dict(generator)
+    build_generator(SHARDED, 2, two_classes().labels).load_state_dict(generator)
     assert all(torch.equal(weight, contents["generator_ema"][name]) for name, weight in generator.items())
     torch.save(contents, tmp_path / "checkpoint.pt")
-    load_checkpoint(tmp_path / "checkpoint.pt", new_state(with_penalties(), 2, CPU))
+    load_checkpoint(tmp_path / "checkpoint.pt", new_state(with_penalties(), 2, CPU, labels=two_classes().labels))
 
 
 def test_a_sharded_network_that_mends_makes_the_same_update(of_two):

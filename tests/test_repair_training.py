@@ -298,7 +298,7 @@ def test_what_is_not_measured_cannot_be_best():
         build_config({"model": {"family": "repair"}, "evaluate": {"every_kclips": 1, "best_by": "fvd"}})
 
 
-FOUND = FoundFootage(2, 18, (), 0, prepare=lambda split: None)
+FOUND = FoundFootage((0, 0), 18, (), 0, prepare=lambda split: None)
 
 
 @pytest.mark.slow

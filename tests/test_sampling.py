@@ -22,6 +22,7 @@ from vidgan.sampling.take import Look, Motion, Take, class_of_seed, seed_take
 from vidgan.weights import LoadedGenerator, Provenance
 
 CLASSES = ("fire", "walk")
+SHOTS = (0, 0, 1)
 
 
 @cache
@@ -35,11 +36,11 @@ def generator_of(height=16, width=24, num_frames=8, channels=8):
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        generator = build_generator(config, len(CLASSES)).eval().requires_grad_(False)
+        generator = build_generator(config, len(CLASSES), SHOTS).eval().requires_grad_(False)
         for parameter in generator.parameters():
             if not parameter.any():
                 parameter.normal_(0, 0.1)
-    provenance = Provenance(config, rate=None, class_names=CLASSES, manifest_hash="", num_clips=0)
+    provenance = Provenance(config, None, CLASSES, manifest_hash="", num_clips=0, shots=SHOTS)
     return LoadedGenerator(generator, provenance, weights_hash="", path=Path("made.safetensors"))
 
 

@@ -31,14 +31,15 @@ def mending(config, **repair_settings):
 
 
 def two_classes(num_frames=12, size=16):
-    """Class 0 is a bright square that moves right on the left half's ground; class 1 a dark clip that brightens."""
+    """Two shots of class 0, a square that moves right, bright on dark and dark on bright; class 1 is a clip that
+    brightens."""
     moving = np.zeros((num_frames, size, size, 3), dtype=np.uint8)
     for t in range(num_frames):
         moving[t, 4:10, t % (size - 5) : t % (size - 5) + 5] = 255
     rising = np.repeat(np.linspace(40, 200, num_frames).astype(np.uint8), size * size * 3).reshape(moving.shape)
     return PreparedFootage(
-        frames=(moving, rising),
-        labels=(0, 1),
+        frames=(moving, rising, 255 - moving),
+        labels=(0, 1, 0),
         class_names=("moving", "rising"),
         rate=None,
         notes=(),
@@ -48,8 +49,9 @@ def two_classes(num_frames=12, size=16):
 
 def two_updates(config, processes=ALONE):
     """The state after two updates of a `tiny` config, and what the last update said."""
-    state = new_state(config, 2, torch.device("cpu"), processes)
-    clips = ClipSampler(two_classes(size=config.data.height), num_frames=4, frame_stride=1, seed=0)
+    footage = two_classes(size=config.data.height)
+    state = new_state(config, 2, torch.device("cpu"), processes, labels=footage.labels)
+    clips = ClipSampler(footage, num_frames=4, frame_stride=1, seed=0)
     *_, last = train(state, clips, config, processes)
     return state, last
 

@@ -36,6 +36,7 @@ from vidgan.files import writable_folder, write_text, written_beside
 from vidgan.judge import judge
 from vidgan.metrics.during_training import RunningEvaluation
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
+from vidgan.nn.conditions import shots_to_tell
 from vidgan.processor import machine_name
 from vidgan.run import run_training
 from vidgan.survey import look_at_footage
@@ -135,7 +136,8 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
     overrides = [*CANDIDATES[name], "train.total_kclips=1000000", f"evaluate.num_clips={about['num_clips']}"]
     settings = load_config(config, overrides)
     prepared = look_at_footage(footage, settings.data, Console(quiet=True)).prepare("train")
-    built = [build(settings, len(prepared.class_names)) for build in (build_generator, build_discriminator)]
+    known = len(prepared.class_names), shots_to_tell(settings, prepared.labels)
+    built = [build(settings, *known) for build in (build_generator, build_discriminator)]
     record["parameters"] = [num_parameters(network) for network in built]
     evaluation = RunningEvaluation(prepared, settings)
     while len(record["curve"]) < about["points"]:

@@ -280,7 +280,7 @@ def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
     )
     draws = draw_update(config, state.generator, torch.Generator()).each(lambda tensor: tensor.to(state.device))
     labels = torch.arange(batch_size, device=state.device) % NUM_CLASSES
-    parts = cut_batch(frames.to(state.device), labels, draws, config)
+    parts = cut_batch(frames.to(state.device), labels, labels, draws, config)
 
     def forward() -> None:
         with torch.no_grad():

@@ -91,6 +91,9 @@ class ModelConfig(Section):
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
     """Numbers a step in the motion noise: what changes over time."""
+    tell_shots: bool = True
+    """Tell both networks which shot of its class a clip is of, so that each shot's look is learned; z says which one a
+    take belongs to. Only where no class has more shots than `content_dim`, and never of single pictures."""
     generator_channels: int = Field(16, ge=4)
     """Channels of the generator's largest level; each smaller level has twice as many."""
     discriminator_channels: int = Field(16, ge=4)

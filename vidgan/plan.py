@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import shutil
+from collections import Counter
 from pathlib import Path
 
 import torch
@@ -16,6 +17,7 @@ from vidgan.errors import TrainingError
 from vidgan.measure import Measured, measure
 from vidgan.memory import available_bytes
 from vidgan.nn.build import build_discriminator, build_generator, num_parameters
+from vidgan.nn.conditions import shots_to_tell
 from vidgan.nn.levels import print_levels
 from vidgan.processor import machine_name
 from vidgan.progress import hours_minutes_seconds, show_progress
@@ -79,6 +81,10 @@ class Plan(Figures):
     config: Config
     machine: str
     num_shots: int
+    most_shots: int
+    """Of one class."""
+    told_shots: int
+    """Those that the networks tell apart: all or none."""
     num_clips: int
     class_names: tuple[str, ...]
     generator_parameters: int
@@ -104,9 +110,9 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
     """
     objective_of(config.train.loss)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    num_classes = len(footage.class_names)
+    num_classes, shots = len(footage.class_names), shots_to_tell(config, footage.labels)
     with torch.device("meta"):
-        networks = [build(config, num_classes) for build in (build_generator, build_discriminator)]
+        networks = [build(config, num_classes, shots) for build in (build_generator, build_discriminator)]
     predicted, available = needed_bytes(config, num_classes, device), available_bytes(device)
     result, not_measured, out_of_memory = None, "not asked for", False
     if measured and predicted > NOT_TRIED * available:
@@ -126,7 +132,9 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
     return Plan(
         config=config,
         machine=machine_name(),
-        num_shots=footage.num_shots,
+        num_shots=len(footage.labels),
+        most_shots=max(Counter(footage.labels).values(), default=0),
+        told_shots=len(shots),
         num_clips=footage.num_clips,
         class_names=footage.class_names,
         generator_parameters=num_parameters(networks[0]),
@@ -188,7 +196,7 @@ def plan_in_words(plan: Plan) -> str:
         f"discriminator, {plan.discriminator_parameters:,} parameters",
         print_levels(discriminator.levels),
         "",
-        f"clips: {plan.num_clips} from {plan.num_shots} shots",
+        f"clips: {plan.num_clips} from {plan.num_shots} shots{_told(plan)}",
         f"machine: {plan.machine}",
         f"memory for training: about {_gigabytes(memory.predicted)} predicted, "
         + (f"{_gigabytes(memory.measured)} measured; " if memory.measured else f"not measured ({plan.not_measured}); ")
@@ -239,6 +247,15 @@ def _num_sheets(config: Config) -> int:
 def _nearest_folder(path: Path) -> Path:
     """The folder itself, or the nearest above it that is there."""
     return next(each for each in [path, *path.resolve().parents] if each.is_dir())
+
+
+def _told(plan: Plan) -> str:
+    model = plan.config.model
+    if plan.told_shots:
+        return ", which both networks tell apart"
+    if model.tell_shots and plan.most_shots > model.content_dim and plan.config.data.num_frames > 1:
+        return f"; networks would tell them apart if model.content_dim were {plan.most_shots}, the most in one class"
+    return ""
 
 
 def _gigabytes(num_bytes: int) -> str:

@@ -120,14 +120,14 @@ class _Run:
             class_names=self.footage.class_names,
             manifest_hash=self.footage.manifest_hash,
             num_clips=self.state.num_clips,
+            shots=self.state.shots,
         )
 
     def train(self, max_seconds: float | None, clock: Callable[[], float]) -> RunResult:
         """Update after update, with everything that is due between two."""
-        settings, state, folder = self.config.train, self.state, self.folder
+        settings, state, folder, output = self.config.train, self.state, self.folder, self.output
         total = settings.total_kclips * 1000
         pace, dropped = Pace(clock, state.num_clips, total, max_seconds), 0
-        output = self.output
         output.open_log(state.num_clips)
         try:
             with listening_for_stop() as stop, training_bar(self.console) as progress:
@@ -185,7 +185,8 @@ class _Run:
         )
 
     def _new_state(self) -> TrainState:
-        return new_state(self.config, len(self.footage.class_names), self.processes.device, self.processes)
+        classes, labels = self.footage.class_names, self.footage.labels
+        return new_state(self.config, len(classes), self.processes.device, self.processes, labels=labels)
 
     def _restore(self) -> None:
         """Go on from the newest checkpoint, if there is one."""
@@ -200,9 +201,8 @@ class _Run:
             return
         for reason in restored.damaged:
             self.output.warn(f"passed over: {reason}", self.state.num_clips)
-        self.console.print(
-            f"going on from {restored.path} at {self.state.num_clips / 1000:.1f} kclips", highlight=False
-        )
+        words = f"going on from {restored.path} at {self.state.num_clips / 1000:.1f} kclips"
+        self.console.print(words, highlight=False)
         if restored.manifest_hash != self.footage.manifest_hash:
             self.output.warn("the footage has changed since this run began", self.state.num_clips)
 

@@ -33,7 +33,8 @@ Split = Literal["train", "holdout"]
 class FoundFootage:
     """What a run would train on, and how to get the frames of either split."""
 
-    num_shots: int
+    labels: tuple[int, ...]
+    """The class of each shot; 0 where there are none."""
     num_clips: int
     """Clips that begin at different frames."""
     class_names: tuple[str, ...]
@@ -65,7 +66,7 @@ def _look_at_shots(folder: str | Path, data: DataConfig, console: Console) -> Fo
         return prepare_with_progress(chosen, data, console)
 
     return FoundFootage(
-        len(selection.shots),
+        selection.labels,
         selection.num_clips(data),
         selection.class_names,
         prepared_bytes(selection, data),
@@ -83,7 +84,7 @@ def _look_at_images(path: str | Path, data: DataConfig, console: Console) -> Fou
     for note in images.notes:
         console.print(f"  not used: {note.source}: {note.reason}", highlight=False, markup=False, style="yellow")
     return FoundFootage(
-        len(train.frames),
+        train.labels,
         train.num_clips(data.num_frames, data.frame_stride),
         train.class_names,
         0,

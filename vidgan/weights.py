@@ -42,6 +42,8 @@ class Provenance:
     """SHA-256 over the footage it was trained on."""
     num_clips: int
     """Real clips shown in training."""
+    shots: tuple[int, ...] = ()
+    """The class of each shot of that footage that the networks were told apart; empty if none."""
 
     def facts(self) -> dict[str, object]:
         """What the records of everything made with it say of it."""
@@ -88,6 +90,7 @@ def save_generator(path: str | Path, generator: nn.Module, provenance: Provenanc
         "class_names": json.dumps(provenance.class_names),
         "footage_manifest_hash": provenance.manifest_hash,
         "num_clips": str(provenance.num_clips),
+        "shots": json.dumps(provenance.shots),
     }
     with written_beside(path) as beside:
         save_file(tensors, beside, metadata=metadata)
@@ -143,10 +146,11 @@ def _load(path: Path, expected: str) -> tuple[nn.Module, Provenance]:
             class_names=tuple(json.loads(metadata["class_names"])),
             manifest_hash=metadata["footage_manifest_hash"],
             num_clips=int(metadata["num_clips"]),
+            shots=tuple(json.loads(metadata.get("shots", "[]"))),  # weights of earlier versions have none
         )
     except (KeyError, ValueError, ConfigError) as error:
         raise WeightsError(f"{path}: its metadata is damaged ({error})") from None
-    network = build_generator(provenance.config, len(provenance.class_names))
+    network = build_generator(provenance.config, len(provenance.class_names), provenance.shots)
     check_tensors(tensors, network, path)
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False), provenance

@@ -88,12 +88,20 @@ class ClipSampler:
 
         Costs little more than copying the frames; several threads may ask at once.
         """
-        positions = self.positions(first, count)
-        blocks = np.searchsorted(self._first_positions, positions, side="right") - 1
-        starts = positions - self._first_positions[blocks]
+        blocks, starts = self._blocks_and_starts(first, count)
         frames = self.footage.frames
         video = np.empty((count, self.num_frames, *frames[0].shape[1:]), np.uint8)
         for clip, block, start in zip(video, blocks.tolist(), starts.tolist(), strict=True):
             shot, stride = self._shot_and_stride(block)
             clip[...] = frames[shot][start : start + span(self.num_frames, stride) : stride]
         return torch.from_numpy(video), torch.from_numpy(self._labels[blocks % len(frames)])
+
+    def shots(self, first: int, count: int) -> Tensor:
+        """Which shots of the footage those items are of, int64 [B]."""
+        return torch.from_numpy(self._blocks_and_starts(first, count)[0] % len(self.footage.frames))
+
+    def _blocks_and_starts(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
+        """Of items first, first + 1, ...: a shot at a stride, and the frame of it that they begin at; int64 [count]."""
+        positions = self.positions(first, count)
+        blocks = np.searchsorted(self._first_positions, positions, side="right") - 1
+        return blocks, positions - self._first_positions[blocks]

@@ -23,7 +23,7 @@ from vidgan.config import DataConfig
 from vidgan.errors import FootageError, MediaError, VidganError
 from vidgan.files import remove_abandoned, writable_folder
 from vidgan.footage.cache import cache_folder
-from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions
+from vidgan.footage.select import SelectedShot, Selection, class_names_of, clip_positions, labels_of
 from vidgan.footage.shots import Note, note_on
 from vidgan.footage.workers import WorkerFailure, num_cores, run_in_workers
 from vidgan.media.read_as import ReadAs
@@ -104,7 +104,7 @@ def prepare_footage(
     class_names = class_names_of(list(paths), data)
     return PreparedFootage(
         frames=tuple(_open_frames(path) for path in paths.values()),
-        labels=tuple(class_names.index(chosen.shot.class_name) if class_names else 0 for chosen in paths),
+        labels=labels_of(paths, class_names),
         class_names=class_names,
         rate=selection.rate,
         notes=tuple(notes),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal
@@ -44,6 +44,11 @@ class Selection:
     """Frames a second of all shots; None if they are images."""
     class_names: tuple[str, ...]
     """Sorted; empty for an unconditional run."""
+
+    @property
+    def labels(self) -> tuple[int, ...]:
+        """The class of each shot."""
+        return labels_of(self.shots, self.class_names)
 
     def num_clips(self, data: DataConfig) -> int:
         """Clips that begin at different frames."""
@@ -93,6 +98,11 @@ def class_names_of(shots: list[SelectedShot], data: DataConfig) -> tuple[str, ..
     if data.classes == "none":
         return ()
     return tuple(sorted({chosen.shot.class_name for chosen in shots if chosen.shot.class_name is not None}))
+
+
+def labels_of(shots: Iterable[SelectedShot], class_names: tuple[str, ...]) -> tuple[int, ...]:
+    """The class of each shot; 0 in an unconditional run."""
+    return tuple(class_names.index(chosen.shot.class_name) if class_names else 0 for chosen in shots)
 
 
 def commonest_rate(scan: Scan) -> Fraction | None:

@@ -1,10 +1,13 @@
 """From a config to its two networks.
 
-A family is a module with `build_generator(config, num_classes)` and `build_discriminator(config, num_classes)`, whose
-networks do what `vidgan.nn.family` says; it is known by its line in `FAMILIES`.
+A family is a module with `build_generator(config, num_classes, shots)` and `build_discriminator(config, num_classes,
+shots)`, whose networks do what `vidgan.nn.family` says; it is known by its line in `FAMILIES`. `shots` is the class of
+each shot that the networks are told apart, see `vidgan.nn.conditions`; empty if none.
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import torch
 from torch import nn
@@ -22,20 +25,20 @@ FAMILIES = {
 }
 
 
-def build_generator(config: Config, num_classes: int) -> nn.Module:
+def build_generator(config: Config, num_classes: int, shots: Sequence[int] = ()) -> nn.Module:
     """A generator with weights drawn from torch's global random state, in the fast memory layout.
 
     Raises `ConfigError` for an unknown family.
     """
-    return _in_fast_layout(_family(config).build_generator(config, num_classes))
+    return _in_fast_layout(_family(config).build_generator(config, num_classes, shots))
 
 
-def build_discriminator(config: Config, num_classes: int) -> nn.Module:
+def build_discriminator(config: Config, num_classes: int, shots: Sequence[int] = ()) -> nn.Module:
     """A discriminator with weights drawn from torch's global random state, in the fast memory layout.
 
     Raises `ConfigError` for an unknown family.
     """
-    return _in_fast_layout(_family(config).build_discriminator(config, num_classes))
+    return _in_fast_layout(_family(config).build_discriminator(config, num_classes, shots))
 
 
 def num_parameters(network: nn.Module) -> int:

@@ -13,7 +13,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from vidgan.config import Config
-from vidgan.nn.conditions import ClassBesideLatent, ProjectionHead
+from vidgan.nn.conditions import BesideLatent, ProjectionHead
 from vidgan.nn.family import Window
 from vidgan.nn.layers import LEAK
 from vidgan.nn.levels import Level, levels_of_clip
@@ -22,15 +22,15 @@ from vidgan.nn.levels import Level, levels_of_clip
 WEIGHT_DEVIATION = 0.02
 
 
-def build_generator(config: Config, num_classes: int) -> TransposedGenerator:
+def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> TransposedGenerator:
     """A generator of clips of one length."""
-    return TransposedGenerator(levels_of(config, config.model.generator_channels), config, num_classes)
+    return TransposedGenerator(levels_of(config, config.model.generator_channels), config, num_classes, shots)
 
 
-def build_discriminator(config: Config, num_classes: int) -> StridedDiscriminator:
+def build_discriminator(config: Config, num_classes: int, shots: Sequence[int]) -> StridedDiscriminator:
     """Its mirror image: strided 3-D convolutions."""
     levels = levels_of(config, config.model.discriminator_channels)
-    return StridedDiscriminator(levels, channels=config.data.channels, num_classes=num_classes)
+    return StridedDiscriminator(levels, channels=config.data.channels, num_classes=num_classes, shots=shots)
 
 
 def levels_of(config: Config, channels: int) -> tuple[Level, ...]:
@@ -54,13 +54,13 @@ class TransposedGenerator(nn.Module):
 
     first_frames = 1
 
-    def __init__(self, levels: Sequence[Level], config: Config, num_classes: int) -> None:
+    def __init__(self, levels: Sequence[Level], config: Config, num_classes: int, shots: Sequence[int]) -> None:
         super().__init__()
         data, model = config.data, config.model
         self.levels = tuple(levels)
         self.height, self.width, self.longest = data.height, data.width, data.num_frames
         self.content_dim, self.motion_dim = model.content_dim, model.motion_dim
-        self.with_class = ClassBesideLatent(model.content_dim, num_classes)
+        self.with_class = BesideLatent(model.content_dim, num_classes, shots)
         first = self.levels[0]
         size = first.channels * first.frames * first.height * first.width
         self.input = nn.Linear(self.with_class.dim + model.motion_dim, size)
@@ -96,7 +96,15 @@ class TransposedGenerator(nn.Module):
 class StridedDiscriminator(nn.Module):
     """Strided 3-D convolutions, batch normalisation in all but the first; over fewer frames each level if wanted."""
 
-    def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int, halve_rate: bool = True) -> None:
+    def __init__(
+        self,
+        levels: Sequence[Level],
+        *,
+        channels: int,
+        num_classes: int,
+        shots: Sequence[int],
+        halve_rate: bool = True,
+    ) -> None:
         super().__init__()
         self.levels, larger_first = tuple(levels), tuple(levels)[::-1]
         layers: list[nn.Module] = []
@@ -112,13 +120,13 @@ class StridedDiscriminator(nn.Module):
             layers.append(nn.LeakyReLU(LEAK))
             inputs, frames = level.channels, level.frames
         self.layers = nn.Sequential(*layers)
-        self.head = ProjectionHead(inputs, num_classes)
+        self.head = ProjectionHead(inputs, num_classes, shots)
         self.apply(drawn_narrowly)
 
-    def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
-        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]; all frames are looked at."""
+    def forward(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, told int64 [B] -> logits float32 [B]; all frames are looked at."""
         x = self.layers(video.contiguous(memory_format=torch.channels_last_3d))
-        return self.head(x.float().mean((2, 3, 4)), labels)
+        return self.head(x.float().mean((2, 3, 4)), told)
 
 
 def _transposed(level: Level, channels: int, next_frames: int) -> nn.ConvTranspose3d:

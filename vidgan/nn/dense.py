@@ -5,12 +5,14 @@ A baseline: nothing in it knows of space or time. For small pictures such as dig
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from einops import rearrange
 from torch import Tensor, nn
 
 from vidgan.config import Config
-from vidgan.nn.conditions import ClassBesideLatent, ProjectionHead
+from vidgan.nn.conditions import BesideLatent, ProjectionHead
 from vidgan.nn.family import Window
 from vidgan.nn.layers import LEAK
 
@@ -18,14 +20,14 @@ from vidgan.nn.layers import LEAK
 WIDTHS = (8, 16, 32)
 
 
-def build_generator(config: Config, num_classes: int) -> DenseGenerator:
+def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> DenseGenerator:
     """A generator of clips of one length."""
-    return DenseGenerator(config, num_classes)
+    return DenseGenerator(config, num_classes, shots)
 
 
-def build_discriminator(config: Config, num_classes: int) -> DenseDiscriminator:
+def build_discriminator(config: Config, num_classes: int, shots: Sequence[int]) -> DenseDiscriminator:
     """Every voxel goes into every number of the first layer."""
-    return DenseDiscriminator(config, num_classes)
+    return DenseDiscriminator(config, num_classes, shots)
 
 
 class DenseGenerator(nn.Module):
@@ -34,12 +36,12 @@ class DenseGenerator(nn.Module):
     first_frames = 1
     levels = ()
 
-    def __init__(self, config: Config, num_classes: int) -> None:
+    def __init__(self, config: Config, num_classes: int, shots: Sequence[int]) -> None:
         super().__init__()
         data, model = config.data, config.model
         self.height, self.width, self.longest = data.height, data.width, data.num_frames
         self.content_dim, self.motion_dim = model.content_dim, model.motion_dim
-        self.with_class = ClassBesideLatent(model.content_dim, num_classes)
+        self.with_class = BesideLatent(model.content_dim, num_classes, shots)
         layers: list[nn.Module] = []
         inputs = self.with_class.dim + model.motion_dim
         for width in (factor * model.generator_channels for factor in WIDTHS):
@@ -67,7 +69,7 @@ class DenseDiscriminator(nn.Module):
 
     levels = ()
 
-    def __init__(self, config: Config, num_classes: int) -> None:
+    def __init__(self, config: Config, num_classes: int, shots: Sequence[int]) -> None:
         super().__init__()
         data = config.data
         layers: list[nn.Module] = []
@@ -76,8 +78,8 @@ class DenseDiscriminator(nn.Module):
             layers += [nn.Linear(inputs, width), nn.LeakyReLU(LEAK)]
             inputs = width
         self.layers = nn.Sequential(*layers)
-        self.head = ProjectionHead(inputs, num_classes)
+        self.head = ProjectionHead(inputs, num_classes, shots)
 
-    def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
-        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]; all frames are looked at."""
-        return self.head(self.layers(rearrange(video, "b c t h w -> b (t h w c)")), labels)
+    def forward(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, told int64 [B] -> logits float32 [B]; all frames are looked at."""
+        return self.head(self.layers(rearrange(video, "b c t h w -> b (t h w c)")), told)

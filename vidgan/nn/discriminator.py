@@ -54,7 +54,7 @@ class SpatiotemporalDiscriminator(nn.Module):
     be the last thing that is learned.
     """
 
-    def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int) -> None:
+    def __init__(self, levels: Sequence[Level], *, channels: int, num_classes: int, shots: Sequence[int] = ()) -> None:
         super().__init__()
         self.levels = tuple(levels)
         smallest = self.levels[0]
@@ -67,10 +67,10 @@ class SpatiotemporalDiscriminator(nn.Module):
         )
         self.last = convolution(smallest.channels, smallest.channels, temporal=smallest.temporal, pad_time=True)
         self.features = nn.Linear(smallest.channels * smallest.height * smallest.width, FEATURE_DIM)
-        self.head = ProjectionHead(FEATURE_DIM, num_classes)
+        self.head = ProjectionHead(FEATURE_DIM, num_classes, shots)
 
-    def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
-        """Video [B, C, T, H, W] about -1..1, labels int64 [B] -> logits float32 [B]; all frames are looked at."""
+    def forward(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, told int64 [B] -> logits float32 [B]; all frames are looked at."""
         if self.sees_changes:
             video = torch.cat([video, video - reduce(video, "b c t h w -> b c 1 h w", "mean")], dim=1)
         x = self.from_picture(fold_pixels(video))
@@ -78,4 +78,4 @@ class SpatiotemporalDiscriminator(nn.Module):
             x = block(x)
         x = activate(self.last(activate(x)))
         x = activate(self.features(rearrange(x, "b c t h w -> b t (h w c)")))
-        return self.head(reduce(x.float(), "b t f -> b f", "mean"), labels)
+        return self.head(reduce(x.float(), "b t f -> b f", "mean"), told)

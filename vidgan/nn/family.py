@@ -75,6 +75,7 @@ class Repairer(Protocol):
 class Discriminator(Protocol):
     """Tells real clips from generated ones."""
 
-    def __call__(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
-        """Video [B, C, T, H, W] about -1..1, labels int64 [B], places 0..1 of frames [B, k] that a network for single
-        frames looks at, if there is one -> logits float32 [B], or [B, K] of K networks; above zero means real."""
+    def __call__(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W] about -1..1, told int64 [B] (numbers of shots if networks are told them, else classes,
+        see `vidgan.nn.conditions`), places 0..1 of frames [B, k] that a network for single frames looks at, if there
+        is one -> logits float32 [B], or [B, K] of K networks; above zero means real."""

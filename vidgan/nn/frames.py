@@ -21,14 +21,14 @@ class FramesAndClip(nn.Module):
         self.of_frames, self.of_clips, self.halve = of_frames, of_clips, halve
         self.levels = of_clips.levels
 
-    def forward(self, video: Tensor, labels: Tensor, frames: Tensor) -> Tensor:
-        """Video [B, C, T, H, W], labels [B], places 0..1 of frames [B, k] -> logits [B, 2]: of frames, of clips."""
+    def forward(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
+        """Video [B, C, T, H, W], told [B], places 0..1 of frames [B, k] -> logits [B, 2]: of frames, of clips."""
         count = frames.shape[1]
         chosen = (frames * video.shape[2]).long().clamp(max=video.shape[2] - 1)
         which = torch.arange(len(video), device=video.device)[:, None]
         pictures = rearrange(video.transpose(1, 2)[which, chosen], "b k c h w -> (b k) c 1 h w")
         pictures = pictures.contiguous(memory_format=torch.channels_last_3d)
-        of_frames = self.of_frames(pictures, repeat(labels, "b -> (b k)", k=count), frames)
+        of_frames = self.of_frames(pictures, repeat(told, "b -> (b k)", k=count), frames)
         clip = half_size(video) if self.halve else video
-        of_clips = self.of_clips(clip, labels, frames)
+        of_clips = self.of_clips(clip, told, frames)
         return torch.stack([reduce(of_frames, "(b k) -> b", "mean", k=count), of_clips], dim=1)

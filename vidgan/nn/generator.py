@@ -20,7 +20,7 @@ from einops import rearrange
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from vidgan.nn.conditions import ClassBesideLatent
+from vidgan.nn.conditions import BesideLatent
 from vidgan.nn.exact import Convolution, Linear
 from vidgan.nn.family import Window
 from vidgan.nn.layers import (
@@ -130,6 +130,7 @@ class ConvolutionalGenerator(nn.Module):
         content_dim: int,
         motion_dim: int,
         num_classes: int,
+        shots: Sequence[int] = (),
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -140,7 +141,7 @@ class ConvolutionalGenerator(nn.Module):
         first = self.levels[0]
         self.first_frames = first.frame_step
         self.filters = NoiseFilters()
-        self.with_class = ClassBesideLatent(content_dim, num_classes)
+        self.with_class = BesideLatent(content_dim, num_classes, shots)
         # The style starts about as strong as the motion noise: drowned in it, looks would change within a take.
         self.mapping = nn.Sequential(
             initialised(Linear(self.with_class.dim, STYLE_DIM)),

@@ -14,7 +14,7 @@ from einops import rearrange, repeat
 from torch import Tensor, nn
 
 from vidgan.config import Config
-from vidgan.nn.conditions import ClassBesideLatent
+from vidgan.nn.conditions import BesideLatent
 from vidgan.nn.dcgan3d import StridedDiscriminator, drawn_narrowly, levels_of
 from vidgan.nn.family import Window
 from vidgan.nn.frames import FramesAndClip
@@ -24,12 +24,12 @@ from vidgan.nn.levels import Level
 STATE_DIM = 64
 
 
-def build_generator(config: Config, num_classes: int) -> RecurrentGenerator:
+def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> RecurrentGenerator:
     """A generator of clips of any length, from their first frame."""
-    return RecurrentGenerator(levels_of(config, config.model.generator_channels), config, num_classes)
+    return RecurrentGenerator(levels_of(config, config.model.generator_channels), config, num_classes, shots)
 
 
-def build_discriminator(config: Config, num_classes: int) -> nn.Module:
+def build_discriminator(config: Config, num_classes: int, shots: Sequence[int]) -> nn.Module:
     """One network for clips; for more than one frame, one for single frames beside it."""
     frame = config.model_copy(update={"data": config.data.model_copy(update={"num_frames": 1})})
     of_frames, of_clips = (
@@ -37,6 +37,7 @@ def build_discriminator(config: Config, num_classes: int) -> nn.Module:
             levels_of(each, config.model.discriminator_channels),
             channels=config.data.channels,
             num_classes=num_classes,
+            shots=shots,
             halve_rate=False,
         )
         for each in (frame, config)
@@ -50,13 +51,13 @@ class RecurrentGenerator(nn.Module):
     first_frames = 1
     longest = None
 
-    def __init__(self, levels: Sequence[Level], config: Config, num_classes: int) -> None:
+    def __init__(self, levels: Sequence[Level], config: Config, num_classes: int, shots: Sequence[int]) -> None:
         super().__init__()
         data, model = config.data, config.model
         self.levels = tuple(levels)
         self.height, self.width, self.num_frames = data.height, data.width, data.num_frames
         self.content_dim, self.motion_dim = model.content_dim, model.motion_dim
-        self.with_class = ClassBesideLatent(model.content_dim, num_classes)
+        self.with_class = BesideLatent(model.content_dim, num_classes, shots)
         self.recurrent = nn.GRU(model.motion_dim, STATE_DIM, batch_first=True)
         self.start = nn.Parameter(0.1 * torch.randn(STATE_DIM))
         first = self.levels[0]

@@ -16,6 +16,7 @@ Convolutional in space and time: any length, any size that is a multiple of `mul
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -256,8 +257,8 @@ def repair_levels(config: Config) -> tuple[Level, ...]:
     )
 
 
-def build_generator(config: Config, num_classes: int) -> RepairNetwork:
-    """A network that mends; classes are the discriminator's alone."""
+def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> RepairNetwork:
+    """A network that mends; classes are the discriminator's alone, and shots are not told."""
     return RepairNetwork(
         repair_levels(config),
         channels=config.data.channels,

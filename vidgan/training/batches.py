@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 import torch
@@ -14,6 +15,7 @@ from vidgan.clip import to_float
 from vidgan.config import Config
 from vidgan.footage.augment import mirror_clips
 from vidgan.footage.damage import Damaged, damage_batch
+from vidgan.nn.conditions import latents_of_shots
 from vidgan.nn.family import Generator, Repairer
 from vidgan.training.draws import Draws, draws_of_update
 from vidgan.training.processes import Processes
@@ -24,6 +26,9 @@ class Clips(Protocol):
 
     def batch(self, first: int, count: int) -> tuple[Tensor, Tensor]:
         """Frames uint8 [B, T, H, W, C] and labels int64 [B] of items first, first + 1, ..."""
+
+    def shots(self, first: int, count: int) -> Tensor:
+        """Which shots they are of, int64 [B]; asked for only if networks are told."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +58,9 @@ class Part:
     real: Tensor
     """Video [B, C, T, H, W] -1..1."""
     labels: Tensor
-    """int64 [B]."""
+    """Classes, int64 [B]."""
+    told: Tensor
+    """What the discriminator is told of real and of generated clips: the numbers of their shots, or else classes."""
     draws: Draws
     damaged: DamagedVideo | None
     """The same clips as a network that mends is given them; None where clips are made from noise."""
@@ -65,6 +72,7 @@ class _Batch:
 
     frames: Tensor
     labels: Tensor
+    told: Tensor
     draws: Draws
     damaged: Damaged | None
     copied: torch.cuda.Event | None
@@ -75,9 +83,16 @@ class Batches:
     """Each update's share of real clips and draws for one process; the same whoever asks when."""
 
     def __init__(
-        self, clips: Clips, config: Config, generator: Generator | Repairer, device: torch.device, processes: Processes
+        self,
+        clips: Clips,
+        config: Config,
+        generator: Generator | Repairer,
+        device: torch.device,
+        processes: Processes,
+        shots: Sequence[int] = (),
     ) -> None:
-        self._clips, self._config, self._generator = clips, config, generator
+        """`shots` are the classes of those that the networks are told, see `vidgan.nn.conditions`."""
+        self._clips, self._config, self._generator, self._shots = clips, config, generator, shots
         self._device, self._processes = device, processes
         self._side = torch.cuda.Stream(device) if device.type == "cuda" else None
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="batches")
@@ -97,7 +112,7 @@ class Batches:
             torch.cuda.current_stream().wait_event(batch.copied)
         self._current = batch  # whose memory must not be given to the next copies while this update runs
         self.seconds_waited += time.perf_counter() - began
-        return cut_batch(batch.frames, batch.labels, batch.draws, self._config, batch.damaged)
+        return cut_batch(batch.frames, batch.labels, batch.told, batch.draws, self._config, batch.damaged)
 
     def close(self) -> None:
         """Let the thread end."""
@@ -105,17 +120,22 @@ class Batches:
 
     def _make(self, num_clips: int) -> _Batch:
         share = self._processes.share(self._config.train.batch_size)
-        frames, labels = self._clips.batch(num_clips + share.start, share.stop - share.start)
-        draws = draws_of_update(self._config, self._generator, num_clips).part(share)
+        items = num_clips + share.start, share.stop - share.start
+        frames, labels = self._clips.batch(*items)
+        draws, told = draws_of_update(self._config, self._generator, num_clips).part(share), labels
+        if self._shots:
+            told = self._clips.shots(*items)
+            draws = replace(draws, z=latents_of_shots(draws.z, told, self._shots))
         damaged = None
         if self._config.repairs:
             damaged = damage_batch(frames, num_clips + share.start, self._config.repair, self._config.train.seed)
         if self._side is None:
-            return _Batch(frames, labels, draws, damaged, None)
+            return _Batch(frames, labels, told, draws, damaged, None)
         with torch.cuda.stream(self._side):
-            frames, labels, draws = self._copied(frames), self._copied(labels), draws.each(self._copied)
+            frames, labels, told = self._copied(frames), self._copied(labels), self._copied(told)
+            draws = draws.each(self._copied)
             damaged = damaged and damaged.each(self._copied)
-            return _Batch(frames, labels, draws, damaged, self._side.record_event())
+            return _Batch(frames, labels, told, draws, damaged, self._side.record_event())
 
     def _copied(self, tensor: Tensor) -> Tensor:
         """To the GPU, while it computes: from memory that is not paged out, and in a stream of its own."""
@@ -123,9 +143,9 @@ class Batches:
 
 
 def cut_batch(
-    frames: Tensor, labels: Tensor, draws: Draws, config: Config, damaged: Damaged | None = None
+    frames: Tensor, labels: Tensor, told: Tensor, draws: Draws, config: Config, damaged: Damaged | None = None
 ) -> list[Part]:
-    """Frames uint8 [B, T, H, W, C] and labels [B] as `train.accumulate` parts of one size."""
+    """Frames uint8 [B, T, H, W, C], labels [B] and what is told [B] as `train.accumulate` parts of one size."""
     size = len(labels) // config.train.accumulate
     parts = []
     for first in range(0, len(labels), size):
@@ -133,7 +153,7 @@ def cut_batch(
         drawn = draws.part(clips)
         mirrored = drawn.mirrored if config.augment.mirror else None
         given = damaged and damaged_video(damaged.each(lambda tensor, clips=clips: tensor[clips]), mirrored)
-        parts.append(Part(real_video(frames[clips], mirrored), labels[clips], drawn, given))
+        parts.append(Part(real_video(frames[clips], mirrored), labels[clips], told[clips], drawn, given))
     return parts
 
 

@@ -51,7 +51,7 @@ def train(state: TrainState, clips: Clips, config: Config, processes: Processes 
     processes.check(config)
     if settings.compile:
         compile_networks(state)
-    with closing(Batches(clips, config, state.generator, state.device, processes)) as batches:
+    with closing(Batches(clips, config, state.generator, state.device, processes, state.shots)) as batches:
         while state.num_clips < settings.total_kclips * 1000:
             began, waited = time.perf_counter(), batches.seconds_waited
             parts = batches.parts(state.num_clips)
@@ -104,7 +104,7 @@ def update_discriminator(
 
 def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) -> tuple[Tensor, dict[str, Tensor]]:
     """What the discriminator minimises on these real and these generated clips, video [B, C, T, H, W]; a scalar."""
-    settings, draws, labels = config.train, part.draws, part.labels
+    settings, draws = config.train, part.draws
     strength = augment_strength(state, config)
     real = augment_video(part.real, config.augment, draws.real, strength)
     fake = augment_video(fake, config.augment, draws.fake, strength)
@@ -115,7 +115,7 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
 
     def logits_of(video: Tensor) -> Tensor:
         with autocast(settings.precision, video.device):
-            return discriminate(video, labels, draws.frames)
+            return discriminate(video, part.told, draws.frames)
 
     logits = {}
     for name, video in (("r1", real), ("r2", fake)):
@@ -188,11 +188,11 @@ def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) 
     objective, strength = objective_of(config.train.loss), augment_strength(state, config)
     fake = augment_video(fake, config.augment, part.draws.fake_again, strength)
     with autocast(config.train.precision, fake.device):
-        logits_fake = state.discriminator(fake, part.labels, part.draws.frames)
+        logits_fake = state.discriminator(fake, part.told, part.draws.frames)
         logits_real = logits_fake
         if objective.generator_needs_real:
             real = augment_video(part.real, config.augment, part.draws.real_again, strength)
-            logits_real = state.discriminator(real, part.labels, part.draws.frames)
+            logits_real = state.discriminator(real, part.told, part.draws.frames)
     return sum_of_networks(objective.generator(logits_real, logits_fake)).mean()
 
 

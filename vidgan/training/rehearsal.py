@@ -87,7 +87,7 @@ def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[in
         masks = [torch.zeros(frames.shape[:4], dtype=torch.bool) for _ in range(2)] if config.repairs else []
         damaged = Damaged(frames, *masks, torch.zeros(train.batch_size)) if masks else None
         batch = [each and each.each(lambda tensor: tensor.to(device)) for each in (draws, damaged)]
-        parts = cut_batch(frames.to(device), labels.to(device), batch[0], config, batch[1])
+        parts = cut_batch(frames.to(device), labels.to(device), labels.to(device), batch[0], config, batch[1])
         set_rates(state, config)  # at no clips, where all penalties are due
         _, fakes = update_discriminator(state, parts[:2], config)  # a third would need no more than the second
         update_generator(state, parts[:2], fakes, config)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -25,11 +26,12 @@ from vidgan.config import Config
 from vidgan.errors import WeightsError
 from vidgan.files import written_beside
 from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.nn.conditions import shots_to_tell
 from vidgan.training.collapse import Watch
 from vidgan.training.losses import objective_of
 from vidgan.training.processes import ALONE, Processes
 
-CHECKPOINT_FORMAT = 4
+CHECKPOINT_FORMAT = 5
 
 
 class DamagedCheckpoint(WeightsError):
@@ -48,6 +50,8 @@ class TrainState:
     discriminator_optimizer: torch.optim.Adam
     watch: Watch
     """Whether the game has collapsed."""
+    shots: tuple[int, ...] = ()
+    """The class of each shot that both networks are told apart; empty if none."""
     num_clips: int = 0
     """Real clips shown to the discriminator so far."""
     augment_strength: Tensor = field(default_factory=lambda: torch.zeros(()))
@@ -67,17 +71,26 @@ class TrainState:
         return next(self.generator.parameters()).device
 
 
-def new_state(config: Config, num_classes: int, device: torch.device, processes: Processes = ALONE) -> TrainState:
+def new_state(
+    config: Config,
+    num_classes: int,
+    device: torch.device,
+    processes: Processes = ALONE,
+    *,
+    labels: Sequence[int] = (),
+) -> TrainState:
     """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state.
 
+    `labels` are the classes of all shots, which both networks tell apart where `shots_to_tell` says so.
     With `train.shard` each process holds its part of it. Raises `ConfigError` for an unknown family or loss, before
     anything is trained.
     """
     objective_of(config.train.loss)
+    shots = shots_to_tell(config, labels)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(config.train.seed)
-        generator = build_generator(config, num_classes).to(device)
-        discriminator = build_discriminator(config, num_classes).to(device)
+        generator = build_generator(config, num_classes, shots).to(device)
+        discriminator = build_discriminator(config, num_classes, shots).to(device)
     generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
     if config.train.shard:
         for network in (generator, discriminator, generator_ema):
@@ -90,6 +103,7 @@ def new_state(config: Config, num_classes: int, device: torch.device, processes:
         generator_optimizer=torch.optim.Adam(generator.parameters()),
         discriminator_optimizer=torch.optim.Adam(discriminator.parameters()),
         watch=Watch(num_classes),
+        shots=shots,
     )
 
 
@@ -106,7 +120,7 @@ def averaged_generator(state: TrainState, config: Config, num_classes: int) -> n
     if not config.train.shard:
         return state.generator_ema
     tensors = get_model_state_dict(state.generator_ema, options=_WHOLE)
-    generator = build_generator(config, num_classes)
+    generator = build_generator(config, num_classes, state.shots)
     if tensors:  # of all processes, the first is given them
         generator.load_state_dict(tensors)
     return generator.to(state.device).eval().requires_grad_(False)
@@ -119,7 +133,7 @@ def contents_of(state: TrainState, *, manifest_hash: str) -> dict[str, Any]:
         optimizer = getattr(state, f"{name}_optimizer")
         contents[f"{name}_optimizer"] = get_optimizer_state_dict(getattr(state, name), optimizer, options=_WHOLE)
     contents |= {name: getattr(state, name) for name in _NUMBERS}
-    contents["watch"] = state.watch.state_dict()
+    contents |= {"watch": state.watch.state_dict(), "shots": list(state.shots)}
     return contents | {"format": CHECKPOINT_FORMAT, "manifest_hash": manifest_hash}
 
 
@@ -148,6 +162,12 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
     if not isinstance(contents, dict) or contents.get("format") != CHECKPOINT_FORMAT:
         found = contents.get("format") if isinstance(contents, dict) else type(contents).__name__
         raise WeightsError(f"{path}: checkpoint format {found} (expected {CHECKPOINT_FORMAT})")
+    if tuple(contents["shots"]) != state.shots:
+        raise WeightsError(
+            f"{path}: its networks tell {len(contents['shots'])} shots apart, the footage has {len(state.shots)} to "
+            "tell, or as many of other classes; put the footage back as it was, or train into a new --run folder "
+            "(model.tell_shots=false lets footage change)"
+        )
     try:
         for name in _NETWORKS:
             set_model_state_dict(getattr(state, name), contents[name], options=_WHOLE)
