@@ -489,7 +489,7 @@ def test_the_checkpoint_with_the_best_figure_stays_and_its_generator_is_kept_bes
     names = [path.name for path in Checkpoints(tmp_path / "checkpoints", keep=1).paths()]
     assert names == ["000000032_clips.pt", "000000064_clips.pt"]
     assert load_generator(tmp_path / "best.safetensors").provenance.num_clips == 32
-    state = new_state(config, 2, CPU)
+    state = new_state(config, 2, CPU, labels=two_classes().labels)
     load_checkpoint(newest(tmp_path), state)
     assert (state.best_figure, state.best_num_clips) == (1.0, 32)
 

@@ -85,13 +85,20 @@ def test_weights_of_another_size_name_the_tensor_and_both_sizes(weights, tmp_pat
         load_generator(weights)
 
 
-def _rewrite(path, tensors):
-    """Other tensors under the metadata of `path`."""
+@pytest.mark.parametrize("name, value", [("shots", '["a"]'), ("shots", "3"), ("class_names", "3"), ("num_clips", "x")])
+def test_damaged_metadata_is_called_so(weights, name, value):
+    _rewrite(weights, load_file(weights), **{name: value})
+    with pytest.raises(WeightsError, match="its metadata is damaged"):
+        load_generator(weights)
+
+
+def _rewrite(path, tensors, **changes):
+    """Other tensors under the metadata of `path`, with changes."""
     from safetensors import safe_open
 
     with safe_open(path, framework="pt") as file:
         metadata = file.metadata()
-    save_file(tensors, path, metadata=metadata)
+    save_file(tensors, path, metadata=metadata | changes)
 
 
 def test_safetensors_of_another_kind_are_refused(tmp_path):

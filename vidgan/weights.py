@@ -146,9 +146,9 @@ def _load(path: Path, expected: str) -> tuple[nn.Module, Provenance]:
             class_names=tuple(json.loads(metadata["class_names"])),
             manifest_hash=metadata["footage_manifest_hash"],
             num_clips=int(metadata["num_clips"]),
-            shots=tuple(json.loads(metadata.get("shots", "[]"))),  # weights of earlier versions have none
+            shots=tuple(map(int, json.loads(metadata.get("shots", "[]")))),  # weights of earlier versions have none
         )
-    except (KeyError, ValueError, ConfigError) as error:
+    except (KeyError, ValueError, TypeError, ConfigError) as error:
         raise WeightsError(f"{path}: its metadata is damaged ({error})") from None
     network = build_generator(provenance.config, len(provenance.class_names), provenance.shots)
     check_tensors(tensors, network, path)

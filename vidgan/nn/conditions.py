@@ -42,8 +42,8 @@ def latents_of_shots(z: Tensor, numbers: Tensor, shots: Sequence[int]) -> Tensor
 
     All orders of the votes being equally likely, what was unit normal is so still, among the latents of that shot.
     """
-    classes, places = torch.tensor(shots, device=z.device), _places(shots).to(z.device)
-    num_votes = classes.bincount()[classes[numbers]]
+    in_class, places = Counter(shots), _places(shots).to(z.device)
+    num_votes = torch.tensor([in_class[label] for label in shots], device=z.device)[numbers]
     votes = z.masked_fill(torch.arange(z.shape[1], device=z.device) >= num_votes[:, None], -torch.inf)
     largest, own = votes.argmax(1, keepdim=True), places[numbers][:, None]
     return z.scatter(1, largest, z.gather(1, own)).scatter(1, own, z.gather(1, largest))
