@@ -85,7 +85,9 @@ def test_weights_of_another_size_name_the_tensor_and_both_sizes(weights, tmp_pat
         load_generator(weights)
 
 
-@pytest.mark.parametrize("name, value", [("shots", '["a"]'), ("shots", "3"), ("class_names", "3"), ("num_clips", "x")])
+@pytest.mark.parametrize(
+    ("name", "value"), [("shots", '["a"]'), ("shots", "3"), ("class_names", "3"), ("num_clips", "x")]
+)
 def test_damaged_metadata_is_called_so(weights, name, value):
     _rewrite(weights, load_file(weights), **{name: value})
     with pytest.raises(WeightsError, match="its metadata is damaged"):
