@@ -31,7 +31,7 @@ from vidgan.plan import Plan, disk_of_run, make_plan, plan_in_words, time_of_run
 from vidgan.run import run_training
 from vidgan.survey import FoundFootage, look_at_footage
 from vidgan.training import rehearsal
-from vidgan.training.batches import cut_batch
+from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, train, update_discriminator, update_ema, update_generator
 from vidgan.training.rehearsal import changes_that_need_less, needed_bytes, rehearse
@@ -100,12 +100,12 @@ def test_a_rehearsal_counts_the_tensors_that_real_updates_make(overrides):
     for network in (state.generator, state.discriminator, state.generator_ema):
         for tensor in (*network.parameters(), *network.buffers()):
             counter._count(tensor.untyped_storage())
-    draws = draw_update(config, state.generator, torch.Generator())
+    draws, labels = draw_update(config, state.generator, torch.Generator()), torch.zeros(8, dtype=torch.long)
     with counter:
         for num_clips in (8, 0):
             state.num_clips = num_clips
             frames = torch.zeros((8, 4, 16, 16, 3), dtype=torch.uint8)
-            parts = cut_batch(frames, torch.zeros(8, dtype=torch.long), torch.zeros(8, dtype=torch.long), draws, config)
+            parts = cut_batch(frames, labels, Told(labels, labels), draws, config)
             del frames
             set_rates(state, config)
             _, fakes = update_discriminator(state, parts, config)

@@ -47,7 +47,7 @@ from vidgan.nn.build import num_parameters
 from vidgan.processor import machine_name, set_up_processor
 from vidgan.run import run_training
 from vidgan.run_folder import RunFolder
-from vidgan.training.batches import cut_batch
+from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.log import StatsLog
 from vidgan.training.loop import autocast, compile_networks, make_fake, update_discriminator, update_generator
@@ -280,7 +280,7 @@ def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
     )
     draws = draw_update(config, state.generator, torch.Generator()).each(lambda tensor: tensor.to(state.device))
     labels = torch.arange(batch_size, device=state.device) % NUM_CLASSES
-    parts = cut_batch(frames.to(state.device), labels, labels, draws, config)
+    parts = cut_batch(frames.to(state.device), labels, Told(labels, labels), draws, config)
 
     def forward() -> None:
         with torch.no_grad():

@@ -37,16 +37,10 @@ def shots_to_tell(config: Config, labels: Sequence[int]) -> tuple[int, ...]:
     return tuple(labels) if told and 1 < most <= config.model.content_dim else ()
 
 
-def latents_of_shots(z: Tensor, numbers: Tensor, shots: Sequence[int]) -> Tensor:
-    """z [B, D] so changed that each belongs to its shot, numbers int64 [B]: its vote and the largest change places.
-
-    All orders of the votes being equally likely, what was unit normal is so still, among the latents of that shot.
-    """
-    in_class, places = Counter(shots), _places(shots).to(z.device)
-    num_votes = torch.tensor([in_class[label] for label in shots], device=z.device)[numbers]
-    votes = z.masked_fill(torch.arange(z.shape[1], device=z.device) >= num_votes[:, None], -torch.inf)
-    largest, own = votes.argmax(1, keepdim=True), places[numbers][:, None]
-    return z.scatter(1, largest, z.gather(1, own)).scatter(1, own, z.gather(1, largest))
+def shots_of_latents(z: Tensor, labels: Tensor, shots: Sequence[int]) -> Tensor:
+    """The numbers of the shots that takes belong to: z [B, D] and classes int64 [B], 0 without any -> int64 [B]."""
+    of_others = torch.tensor(shots, device=z.device) != labels[:, None]
+    return z[:, _places(shots).to(z.device)].masked_fill(of_others, -torch.inf).argmax(1)
 
 
 class BesideLatent(nn.Module):

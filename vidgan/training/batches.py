@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
-from typing import Protocol
+from dataclasses import dataclass
+from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
@@ -15,7 +15,7 @@ from vidgan.clip import to_float
 from vidgan.config import Config
 from vidgan.footage.augment import mirror_clips
 from vidgan.footage.damage import Damaged, damage_batch
-from vidgan.nn.conditions import latents_of_shots
+from vidgan.nn.conditions import shots_of_latents
 from vidgan.nn.family import Generator, Repairer
 from vidgan.training.draws import Draws, draws_of_update
 from vidgan.training.processes import Processes
@@ -51,6 +51,14 @@ class DamagedVideo:
         return torch.maximum(torch.maximum(self.hole, self.found), noisy)
 
 
+class Told(NamedTuple):
+    """What the discriminator is told of clips: the numbers of their shots, or else their classes; int64 [B]."""
+
+    real: Tensor
+    fake: Tensor
+    """Of generated ones, whose classes are those of the real ones."""
+
+
 @dataclass(frozen=True)
 class Part:
     """What one pass of the networks works on: a batch, or one of the parts it is cut into."""
@@ -59,8 +67,7 @@ class Part:
     """Video [B, C, T, H, W] -1..1."""
     labels: Tensor
     """Classes, int64 [B]."""
-    told: Tensor
-    """What the discriminator is told of real and of generated clips: the numbers of their shots, or else classes."""
+    told: Told
     draws: Draws
     damaged: DamagedVideo | None
     """The same clips as a network that mends is given them; None where clips are made from noise."""
@@ -72,7 +79,7 @@ class _Batch:
 
     frames: Tensor
     labels: Tensor
-    told: Tensor
+    told: Told
     draws: Draws
     damaged: Damaged | None
     copied: torch.cuda.Event | None
@@ -122,17 +129,16 @@ class Batches:
         share = self._processes.share(self._config.train.batch_size)
         items = num_clips + share.start, share.stop - share.start
         frames, labels = self._clips.batch(*items)
-        draws, told = draws_of_update(self._config, self._generator, num_clips).part(share), labels
+        draws, told = draws_of_update(self._config, self._generator, num_clips).part(share), Told(labels, labels)
         if self._shots:
-            told = self._clips.shots(*items)
-            draws = replace(draws, z=latents_of_shots(draws.z, told, self._shots))
+            told = Told(self._clips.shots(*items), shots_of_latents(draws.z, labels, self._shots))
         damaged = None
         if self._config.repairs:
             damaged = damage_batch(frames, num_clips + share.start, self._config.repair, self._config.train.seed)
         if self._side is None:
             return _Batch(frames, labels, told, draws, damaged, None)
         with torch.cuda.stream(self._side):
-            frames, labels, told = self._copied(frames), self._copied(labels), self._copied(told)
+            frames, labels, told = self._copied(frames), self._copied(labels), Told(*map(self._copied, told))
             draws = draws.each(self._copied)
             damaged = damaged and damaged.each(self._copied)
             return _Batch(frames, labels, told, draws, damaged, self._side.record_event())
@@ -143,9 +149,9 @@ class Batches:
 
 
 def cut_batch(
-    frames: Tensor, labels: Tensor, told: Tensor, draws: Draws, config: Config, damaged: Damaged | None = None
+    frames: Tensor, labels: Tensor, told: Told, draws: Draws, config: Config, damaged: Damaged | None = None
 ) -> list[Part]:
-    """Frames uint8 [B, T, H, W, C], labels [B] and what is told [B] as `train.accumulate` parts of one size."""
+    """Frames uint8 [B, T, H, W, C], labels [B] and what is told of them as `train.accumulate` parts of one size."""
     size = len(labels) // config.train.accumulate
     parts = []
     for first in range(0, len(labels), size):
@@ -153,7 +159,8 @@ def cut_batch(
         drawn = draws.part(clips)
         mirrored = drawn.mirrored if config.augment.mirror else None
         given = damaged and damaged_video(damaged.each(lambda tensor, clips=clips: tensor[clips]), mirrored)
-        parts.append(Part(real_video(frames[clips], mirrored), labels[clips], told[clips], drawn, given))
+        told_here = Told(*(each[clips] for each in told))
+        parts.append(Part(real_video(frames[clips], mirrored), labels[clips], told_here, drawn, given))
     return parts
 
 

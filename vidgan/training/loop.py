@@ -113,13 +113,13 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
     twice = settings.penalty == "exact" and bool(gammas)
     discriminate = state.discriminator.forward if twice else state.discriminator
 
-    def logits_of(video: Tensor) -> Tensor:
+    def logits_of(video: Tensor, told: Tensor) -> Tensor:
         with autocast(settings.precision, video.device):
-            return discriminate(video, part.told, draws.frames)
+            return discriminate(video, told, draws.frames)
 
-    logits = {}
-    for name, video in (("r1", real), ("r2", fake)):
-        logits[name] = logits_of(video.requires_grad_(twice and name in gammas))
+    logits, sides = {}, (("r1", real, part.told.real), ("r2", fake, part.told.fake))
+    for name, video, told in sides:
+        logits[name] = logits_of(video.requires_grad_(twice and name in gammas), told)
     objective = objective_of(settings.loss)
     losses = objective.discriminator(logits["r1"], logits["r2"])
     loss = sum_of_networks(losses).mean()
@@ -129,19 +129,19 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
         statistics["sign_real"] = logits["r1"].sign().mean()
     if gammas and not twice:
         noise = settings.penalty_sigma * noise_like(real, draws.noise_seeds)
-    for name, video in (("r1", real), ("r2", fake)):
+    for name, video, told in sides:
         if name in gammas:
             if twice:
                 penalty = gradient_penalty(logits[name], video)
             else:
-                beside = logits_of(video - noise), logits_of(video + noise)
+                beside = logits_of(video - noise, told), logits_of(video + noise, told)
                 penalty = finite_difference_penalty(*beside, settings.penalty_sigma)
             statistics[name] = penalty.mean()
             loss = loss + 0.5 * gammas[name] * statistics[name]
     if settings.lipschitz_lambda > 0:
         discriminate = state.discriminator.forward
         middle = between(real.detach(), fake.detach(), draws.share).requires_grad_()
-        statistics["lipschitz"] = lipschitz_penalty(logits_of(middle), middle).mean()
+        statistics["lipschitz"] = lipschitz_penalty(logits_of(middle, part.told.real), middle).mean()
         loss = loss + settings.lipschitz_lambda * statistics["lipschitz"]
     return loss, statistics
 
@@ -188,11 +188,11 @@ def generator_loss(state: TrainState, part: Part, fake: Tensor, config: Config) 
     objective, strength = objective_of(config.train.loss), augment_strength(state, config)
     fake = augment_video(fake, config.augment, part.draws.fake_again, strength)
     with autocast(config.train.precision, fake.device):
-        logits_fake = state.discriminator(fake, part.told, part.draws.frames)
+        logits_fake = state.discriminator(fake, part.told.fake, part.draws.frames)
         logits_real = logits_fake
         if objective.generator_needs_real:
             real = augment_video(part.real, config.augment, part.draws.real_again, strength)
-            logits_real = state.discriminator(real, part.told, part.draws.frames)
+            logits_real = state.discriminator(real, part.told.real, part.draws.frames)
     return sum_of_networks(objective.generator(logits_real, logits_fake)).mean()
 
 

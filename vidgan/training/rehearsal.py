@@ -32,7 +32,7 @@ from vidgan.config import Config
 from vidgan.config_files import build_config
 from vidgan.config_values import Schedule
 from vidgan.footage.damage import Damaged
-from vidgan.training.batches import cut_batch
+from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, update_discriminator, update_ema, update_generator
 from vidgan.training.schedules import r1_gamma, r2_gamma
@@ -83,11 +83,11 @@ def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[in
         _take_place(state, device)
         clip = (config.data.num_frames, config.data.height, config.data.width, config.data.channels)
         frames = torch.empty((train.batch_size, *clip), dtype=torch.uint8)
-        labels = torch.zeros(train.batch_size, dtype=torch.long)
+        labels = torch.zeros(train.batch_size, dtype=torch.long, device=device)
         masks = [torch.zeros(frames.shape[:4], dtype=torch.bool) for _ in range(2)] if config.repairs else []
         damaged = Damaged(frames, *masks, torch.zeros(train.batch_size)) if masks else None
         batch = [each and each.each(lambda tensor: tensor.to(device)) for each in (draws, damaged)]
-        parts = cut_batch(frames.to(device), labels.to(device), labels.to(device), batch[0], config, batch[1])
+        parts = cut_batch(frames.to(device), labels, Told(labels, labels), batch[0], config, batch[1])
         set_rates(state, config)  # at no clips, where all penalties are due
         _, fakes = update_discriminator(state, parts[:2], config)  # a third would need no more than the second
         update_generator(state, parts[:2], fakes, config)
