@@ -48,7 +48,7 @@ _RATES_AND_GAME = [
 ]
 _AS_PUBLISHED = [
     *("model.generator_channels=64", "model.discriminator_channels=64", "model.max_channels=512"),
-    *("train.adam_beta2=0.999", "train.batch_size=32", *_RATES_AND_GAME),
+    *("train.adam_beta2=0.999", "train.batch_size=32", "model.tell_shots=false", *_RATES_AND_GAME),
 ]
 
 # By name: what differs from the config.
@@ -56,9 +56,10 @@ CANDIDATES = {
     "conv3d": [],
     "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
     "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
-    "dense": ["model.family=dense", *_RATES_AND_GAME],
+    "dense": ["model.family=dense", "model.tell_shots=false", *_RATES_AND_GAME],
     "recurrent of our size": ["model.family=recurrent"],
     "dcgan3d of our size": ["model.family=dcgan3d"],
+    "shots not told": ["model.tell_shots=false"],
     "hinge": ["train.loss=hinge"],
     "least squares": ["train.loss=leastsquares"],
     "non-saturating": ["train.loss=nonsaturating"],
