@@ -72,9 +72,8 @@ class ClipSampler:
 
     def clip_at(self, position: int) -> tuple[np.ndarray, int]:
         """Frames uint8 [T, H, W, C] (a view of the prepared ones) and label of one of the `num_clips` clips."""
-        block = int(np.searchsorted(self._first_positions, position, side="right")) - 1
+        block, start = map(int, self._blocks_and_starts(position))
         shot, stride = self._shot_and_stride(block)
-        start = position - int(self._first_positions[block])
         frames = self.footage.frames[shot][start : start + span(self.num_frames, stride) : stride]
         return frames, self.footage.labels[shot]
 
@@ -88,7 +87,7 @@ class ClipSampler:
 
         Costs little more than copying the frames; several threads may ask at once.
         """
-        blocks, starts = self._blocks_and_starts(first, count)
+        blocks, starts = self._blocks_and_starts(self.positions(first, count))
         frames = self.footage.frames
         video = np.empty((count, self.num_frames, *frames[0].shape[1:]), np.uint8)
         for clip, block, start in zip(video, blocks.tolist(), starts.tolist(), strict=True):
@@ -98,10 +97,9 @@ class ClipSampler:
 
     def shots(self, first: int, count: int) -> Tensor:
         """Which shots of the footage those items are of, int64 [B]."""
-        return torch.from_numpy(self._blocks_and_starts(first, count)[0] % len(self.footage.frames))
+        return torch.from_numpy(self._blocks_and_starts(self.positions(first, count))[0] % len(self.footage.frames))
 
-    def _blocks_and_starts(self, first: int, count: int) -> tuple[np.ndarray, np.ndarray]:
-        """Of items first, first + 1, ...: a shot at a stride, and the frame of it that they begin at; int64 [count]."""
-        positions = self.positions(first, count)
+    def _blocks_and_starts(self, positions: int | np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Of each of the `num_clips` clips asked for: its shot at its stride, and the frame that it begins at."""
         blocks = np.searchsorted(self._first_positions, positions, side="right") - 1
         return blocks, positions - self._first_positions[blocks]

@@ -39,8 +39,7 @@ def shots_to_tell(config: Config, labels: Sequence[int]) -> tuple[int, ...]:
 
 def shots_of_latents(z: Tensor, labels: Tensor, shots: Sequence[int]) -> Tensor:
     """The numbers of the shots that takes belong to: z [B, D] and classes int64 [B], 0 without any -> int64 [B]."""
-    of_others = torch.tensor(shots, device=z.device) != labels[:, None]
-    return z[:, _places(shots).to(z.device)].masked_fill(of_others, -torch.inf).argmax(1)
+    return _votes(z, labels, torch.tensor(shots, device=z.device), _places(shots).to(z.device)).argmax(1)
 
 
 class BesideLatent(nn.Module):
@@ -70,10 +69,8 @@ class BesideLatent(nn.Module):
 
         Of a class that had no shot in training, one of the others.
         """
-        votes = VOTE_SHARPNESS * z[:, self.places]
-        if self.embedding is not None:
-            votes = votes + NO_VOTE * (self.classes != labels[:, None])
-        return votes.softmax(1)
+        labels = torch.zeros_like(labels) if self.embedding is None else labels
+        return (VOTE_SHARPNESS * _votes(z, labels, self.classes, self.places)).softmax(1)
 
 
 class ProjectionHead(nn.Module):
@@ -102,6 +99,11 @@ class ProjectionHead(nn.Module):
             if wanted:
                 logits = logits + (sum(wanted) * features).sum(1) / features.shape[1] ** 0.5
         return logits
+
+
+def _votes(z: Tensor, labels: Tensor, classes: Tensor, places: Tensor) -> Tensor:
+    """For each shot, [B, number of shots]; next to none for those of other classes."""
+    return z[:, places] + NO_VOTE * (classes != labels[:, None])
 
 
 def _places(shots: Sequence[int]) -> Tensor:
