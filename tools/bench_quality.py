@@ -68,6 +68,8 @@ CANDIDATES = {
     "penalty every update": ["train.penalty_interval=1"],
     "finite differences": ["train.penalty=finite_difference"],
     "two discriminators": ["model.discriminator_frames=4"],
+    "a quarter of the motion noise": ["model.motion_dim=4"],
+    "four times the motion noise": ["model.motion_dim=64"],
     "augmentation": ["augment.translation=0.125", "augment.color=0.2"],
     "half the channels": ["model.generator_channels=8", "model.discriminator_channels=8", "model.max_channels=64"],
     "twice the channels": ["model.generator_channels=32", "model.discriminator_channels=32", "model.max_channels=256"],
@@ -179,24 +181,28 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
 
 
 def in_markdown(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
-    """A row for each candidate that was trained for the whole time, the nearest to the footage first.
+    """A row for each candidate, those measured longest first, and of them the nearest to the footage.
 
-    FVD, motion and coverage are those of its curve, the rest of its evaluation, empty until there is one. Variety is
-    how far clips of a class are apart, over the same of the footage, the mean of all classes.
+    FVD, frames (their Frechet distance), motion and coverage are those of its curve, the last ones so far; the rest is
+    of its evaluation, empty until there is one. Variety is how far clips of a class are apart, over the same of the
+    footage, the mean of all classes.
     """
-    trained = [record for record in records.values() if len(record["curve"]) == about["points"]]
+    trained = [record for record in records.values() if record["curve"]]
+    trained.sort(key=lambda record: (-len(record["curve"]), record["curve"][-1].get("fvd", 0.0)))
     minutes = [f"{(point + 1) * about['minutes'] / about['points']:g}" for point in range(about["points"])]
     columns = ["candidate", "parameters, M", "kclips", f"FVD at {minutes[0]} min", *minutes[1:]]
-    columns += ["motion", "coverage", "variety", "class recognised", "told from real", "copies"]
+    columns += ["frames", "motion", "coverage", "variety", "class recognised", "told from real", "copies"]
     rows = [columns, ["---"] * len(columns)]
-    for record in sorted(trained, key=lambda record: record["curve"][-1].get("fvd", 0.0)):
-        last = record["curve"][-1]
+    for record in trained:
+        curve = record["curve"]
+        last = curve[-1]
         rows.append(
             [
                 record["name"],
                 " + ".join(f"{count / 1e6:.1f}" for count in record.get("parameters", [])),
                 f"{record['kclips']:.0f}",
-                *(_cell("{:.0f}", point.get("fvd")) for point in record["curve"]),
+                *(_cell("{:.0f}", point.get("fvd")) for point in [*curve, *[{}] * (about["points"] - len(curve))]),
+                _cell("{:.2f}", last.get("frame_frechet")),
                 _cell("{:+.1f} dB", last.get("motion_energy_decibels")),
                 _cell("{:.2f}", last.get("coverage")),
                 _cell("{:.2f}", _variety(record)),
