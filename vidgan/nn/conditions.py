@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from vidgan.config import Config
 
 # Weights of a class's shots are the softmax of so many times their votes: nearly always one shot's alone.
-VOTE_SHARPNESS = 8.0
+VOTE_SHARPNESS = 16.0
 
 # Added to the votes of other classes' shots.
 NO_VOTE = -1e4
