@@ -116,6 +116,8 @@ def _be(words, folder, output, environment):
     if program == "vidgan":
         sys.argv = words
         main()
+    elif program == "python" and rest[0] == "-c":
+        exec(compile(rest[1], "README.md", "exec"), vars(sys.modules["__main__"]))
     elif program == "python" and rest[0].endswith(".py"):
         sys.argv, sys.path[0] = rest, str(Path(rest[0]).resolve().parent)
         runpy.run_path(rest[0], run_name="__main__")

@@ -32,8 +32,9 @@ def make_images(footage):
 
 @pytest.mark.parametrize("path", CONFIGS, ids=lambda path: path.name)
 def test_a_shipped_config_trains_two_updates_and_its_weights_can_be_loaded(path, footage, tmp_path):
-    two_updates = 2 * load_config(path).train.batch_size / 1000
-    config = load_config(path, [f"train.total_kclips={two_updates}", "train.sample_kclips=1000"])
+    batch_size = min(load_config(path).train.batch_size, 8)  # what a GPU takes at once is too much for a test
+    two_updates = [f"train.batch_size={batch_size}", f"train.total_kclips={2 * batch_size / 1000}"]
+    config = load_config(path, [*two_updates, "train.sample_kclips=1000"])
     if config.data.kind == "idx":
         make_images(footage)
     else:
