@@ -38,6 +38,8 @@ class Convolution(nn.Conv3d):
         # In bfloat16, torch takes oneDNN's kernel by itself.
         if torch.is_autocast_enabled("cpu") or not (is_rendering(self, x) and torch.backends.mkldnn.is_available()):
             return F.conv3d(x, weight, bias, self.stride, self.padding, self.dilation, self.groups)
+        # Of single frames torch may forget how they lie in memory, and the kernel is another for another layout.
+        x = x.contiguous(memory_format=torch.channels_last_3d)
         return torch.mkldnn_convolution(x, weight, bias, self.padding, self.stride, self.dilation, self.groups)
 
 
