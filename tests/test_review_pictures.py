@@ -251,7 +251,7 @@ def test_inputs_that_do_not_go_together_are_told_apart(tmp_path):
     pictures, _ = compared(inputs, Comparison(), rate=Fraction(24))
     assert pictures.num_frames == len(list(pictures)) == 4
     assert pictures.notes == ("the inputs have 4, 6 frames; the first 4 are compared",)
-    for bad, words in (([inputs[0]], "1 inputs"), (inputs * 3, "takes 2 to 4")):
+    for bad, words in (([inputs[0]], "inputs, not 1"), (inputs * 3, "takes 2 to 4")):
         with pytest.raises(RequestError, match=words):
             compared(bad, Comparison())
     with pytest.raises(RequestError, match="1 for 2 inputs"):

@@ -3,6 +3,7 @@
 python tools/bench_train.py configs/clip64.yaml
 python tools/bench_train.py configs/clip64.yaml --families conv3d,recurrent,dcgan3d --sizes 32x32,64x64,128x128
 python tools/bench_train.py configs/clip64.yaml --run
+python tools/bench_train.py configs/clip64.yaml --published recurrent,dcgan3d
 
 Each figure comes from a process of its own, so that its peak memory is its own. The first form compares parts of an
 update, the last table holding the ratios. The second compares families and sizes (height x width): what counts is
@@ -10,7 +11,9 @@ arithmetic of convolutions and matrix products, penalties at their interval, and
 what the same machine does in a 3x3x3 convolution of 128 channels alone, forward and backward, in the same run; the
 memory predicted is `vidgan plan`'s. The third trains as `vidgan train` does, with all that a run does beside the loop,
 and says what share of the time each part of it has, sheets and checkpoints as often as the config says. All parts are
-timed in one process, so that what else the machine does falls on all alike.
+timed in one process, so that what else the machine does falls on all alike. The fourth holds whole updates, as the
+trainer does them, against those of the other families as they were published (channels, batches of 32, float32 in the
+default layout), each measured directly before.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from unittest.mock import patch
 import torch
 import typer
 from alone import alone
+from bench_quality import CANDIDATES
 from rich.console import Console
 from rich.table import Table
 from torch import nn
@@ -57,6 +61,7 @@ from vidgan.training.state import TrainState, new_state
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
 PARTS = ("forward", "discriminator step", "generator step", "whole update")
 NUM_CLASSES = 4
+PUBLISHED = ("recurrent", "dcgan3d")
 
 # Parts of a run, and updates that its figures leave out.
 BARE_LOOP, REAL_CLIPS, LOG = "bare loop, with its statistics", "real clips", "log and TensorBoard"
@@ -74,6 +79,7 @@ def main(
     families: Annotated[str | None, typer.Option(help="Compare these, such as conv3d,recurrent")] = None,
     sizes: Annotated[str, typer.Option(help="With --families: heights and widths")] = "32x32,64x64,36x64",
     run: Annotated[bool, typer.Option("--run", help="A whole run against the bare loop, part by part")] = False,
+    published: Annotated[str | None, typer.Option(help="Hold against these as published, such as dcgan3d")] = None,
 ) -> None:
     """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
     settings = load_config(config, overrides)
@@ -84,6 +90,9 @@ def main(
         return
     if run:
         compare_run(settings, seconds)
+        return
+    if published is not None:
+        compare_published(config, overrides or [], published.split(","), seconds)
         return
     table = Table("", "part", "clips/s", "peak memory, MB")
     speed = {}
@@ -124,6 +133,28 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
                 f"{rate * flop / ceiling:.0%}",
                 f"{memory / 1e6:.0f}",
                 f"{predicted / 1e6:.0f}",
+            )
+    console.print(table)
+
+
+def compare_published(config: Path, overrides: list[str], families: list[str], seconds: float) -> None:
+    """Two rows for each family: as it was published, and the config's as the trainer does it."""
+    ours = load_config(config, overrides)
+    table = Table("family", "", "batch", "clips/s", "peak memory, MB", "of the published")
+    for family in families:
+        if family not in PUBLISHED:
+            raise RequestError(f'--published: unknown family "{family}" (expected some of {", ".join(PUBLISHED)})')
+        baseline = None
+        for settings, mode in ((load_config(config, [*overrides, *CANDIDATES[family]]), PLAIN), (ours, TRAINER)):
+            rate, memory = alone(measure, settings, mode, "whole update", seconds)
+            baseline = baseline or rate
+            table.add_row(
+                settings.model.family,
+                mode,
+                f"{settings.train.batch_size}",
+                f"{rate:.1f}",
+                f"{memory / 1e6:.0f}",
+                f"{rate / baseline:.1f}",
             )
     console.print(table)
 

@@ -48,7 +48,7 @@ class RequestError(VidganError):
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`' (did you mean "height"?)'` for the known word nearest to `word`, or the list of them."""
-    known = list(known)
+    known = list(dict.fromkeys(known))
     nearest = get_close_matches(word, known, n=1, cutoff=0.5)
     if nearest:
         return f' (did you mean "{nearest[0]}"?)'

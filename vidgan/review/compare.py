@@ -92,7 +92,7 @@ def compared(
     """
     most = 64 if comparison.layout == "sheet" else 4
     if not 2 <= len(inputs) <= most:
-        raise RequestError(f"{len(inputs)} inputs; --layout {comparison.layout} takes 2 to {most}")
+        raise RequestError(f"--layout {comparison.layout} takes 2 to {most} inputs, not {len(inputs)}")
     opened = [open_pictures(each) for each in inputs]
     labels = [_name(each) for each in opened] if labels is None else list(labels)
     if len(labels) != len(opened):
