@@ -22,6 +22,9 @@ from vidgan.media.stills import write_still
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
 
+# A GPU computes other bits than the CPU; test_gpu.py shows it to the processes that want it.
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+
 # Tests press Ctrl-C in what they start, which would pass it over if these tests were started in a shell's background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

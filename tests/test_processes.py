@@ -19,7 +19,7 @@ from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import build_generator
 from vidgan.run import run_training
 from vidgan.training.checkpoints import Checkpoints
-from vidgan.training.processes import Processes, check_restarts
+from vidgan.training.processes import Processes, check_restarts, joined_processes
 from vidgan.training.state import averaged_generator, contents_of, load_checkpoint, new_state
 
 QUIET = Console(quiet=True)
@@ -183,6 +183,16 @@ def test_torchrun_that_could_not_start_processes_again_is_refused_with_what_to_s
     check_restarts({"TORCHELASTIC_MAX_RESTARTS": "0", "TORCHELASTIC_USE_AGENT_STORE": "True"})
     with pytest.raises(RequestError, match="set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 in the environment of torchrun"):
         check_restarts({"TORCHELASTIC_MAX_RESTARTS": "3", "TORCHELASTIC_USE_AGENT_STORE": "True"})
+
+
+def test_more_processes_than_gpus_are_refused_with_what_to_set(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 1)
+    for name, value in (("RANK", "1"), ("LOCAL_RANK", "1"), ("WORLD_SIZE", "2")):
+        monkeypatch.setenv(name, value)
+    words = "process 2 of this machine has no GPU, of which there are 1; make it --nproc-per-node 1"
+    with pytest.raises(RequestError, match=words), joined_processes():
+        pass
 
 
 CONFIG = """

@@ -152,14 +152,15 @@ def one_by_one() -> Iterator[None]:
 def joined_processes() -> Iterator[Processes]:
     """This process among those that torchrun started, each on a GPU of its own if there are any; alone without it.
 
-    Raises `RequestError` where torchrun would start processes again that could not find each other.
+    Raises `RequestError` where torchrun would start processes again that could not find each other, or has started more
+    than there are GPUs.
     """
     has_gpu = torch.cuda.is_available()
     if not under_torchrun():
         yield Processes(device=torch.device("cuda" if has_gpu else "cpu"))
         return
     check_restarts(os.environ)
-    device = torch.device("cuda", int(os.environ["LOCAL_RANK"])) if has_gpu else torch.device("cpu")
+    device = _gpu_of(int(os.environ["LOCAL_RANK"])) if has_gpu else CPU
     if has_gpu:
         torch.cuda.set_device(device)
     dist.init_process_group("nccl" if has_gpu else "gloo", timeout=LONGEST_WAIT)
@@ -167,3 +168,13 @@ def joined_processes() -> Iterator[Processes]:
         yield Processes(dist.get_rank(), dist.get_world_size(), device)
     finally:
         dist.destroy_process_group()
+
+
+def _gpu_of(local_rank: int) -> torch.device:
+    count = torch.cuda.device_count()
+    if local_rank >= count:
+        raise RequestError(
+            f"torchrun: process {local_rank + 1} of this machine has no GPU, of which there are {count}; make it "
+            f"--nproc-per-node {count}, or set CUDA_VISIBLE_DEVICES= to train on CPU cores"
+        )
+    return torch.device("cuda", local_rank)
