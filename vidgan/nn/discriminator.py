@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-import torch
 from einops import rearrange, reduce
 from torch import Tensor, nn
 
 from vidgan.nn.conditions import ProjectionHead
+from vidgan.nn.exact import Convolution
 from vidgan.nn.layers import (
     BRANCH_GAIN,
     activate,
@@ -17,6 +17,7 @@ from vidgan.nn.layers import (
     fold_pixels,
     half_size,
     halving_convolution,
+    initialised,
     pad_to_even,
     projection,
 )
@@ -46,6 +47,28 @@ class DiscriminatorBlock(nn.Module):
         return downsample_time(smaller) if self.halve_rate else smaller
 
 
+class PixelsAndChanges(Convolution):
+    """A 3x3 convolution of folded pixels, each beside how far it is from its mean over the clip.
+
+    With m the mean of pixels x, weights p of pixels and c of changes: p x + c (x - m) = (p + c) (x - m) + p m. So half
+    of the channels are folded and multiplied, and m is one frame. Faint motion keeps its digits in bfloat16.
+
+    [B, C, T, H, W] -> [B, out, T, ceil(H / 2), ceil(W / 2)]
+    """
+
+    def __init__(self, channels: int, out_channels: int) -> None:
+        super().__init__(2 * PIXEL_FOLD**2 * channels, out_channels, (1, 3, 3), padding=(0, 1, 1))
+        initialised(self)
+        self.channels = channels
+
+    def forward(self, video: Tensor) -> Tensor:
+        """Convolve."""
+        mean = reduce(video, "b c t h w -> b c 1 h w", "mean")
+        pixels, changes = rearrange(self.weight, "o (f two c) 1 h w -> two o (f c) 1 h w", two=2, c=self.channels)
+        moving = self.convolved(fold_pixels(video - mean), pixels + changes, None)
+        return moving + self.convolved(fold_pixels(mean), pixels, self.bias)
+
+
 class SpatiotemporalDiscriminator(nn.Module):
     """Video and class in, logits out; above zero means real.
 
@@ -59,8 +82,11 @@ class SpatiotemporalDiscriminator(nn.Module):
         self.levels = tuple(levels)
         smallest = self.levels[0]
         self.sees_changes = self.levels[-1].frames > 1
-        seen = channels * (2 if self.sees_changes else 1)
-        self.from_picture = convolution(seen * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True)
+        self.from_picture = (
+            PixelsAndChanges(channels, self.levels[-1].channels)
+            if self.sees_changes
+            else convolution(channels * PIXEL_FOLD**2, self.levels[-1].channels, temporal=False, pad_time=True)
+        )
         self.blocks = nn.ModuleList(
             DiscriminatorBlock(level, smaller)
             for level, smaller in zip(self.levels[:0:-1], self.levels[-2::-1], strict=True)
@@ -71,9 +97,7 @@ class SpatiotemporalDiscriminator(nn.Module):
 
     def forward(self, video: Tensor, told: Tensor, frames: Tensor) -> Tensor:
         """Video [B, C, T, H, W] about -1..1, told int64 [B] -> logits float32 [B]; all frames are looked at."""
-        if self.sees_changes:
-            video = torch.cat([video, video - reduce(video, "b c t h w -> b c 1 h w", "mean")], dim=1)
-        x = self.from_picture(fold_pixels(video))
+        x = self.from_picture(video if self.sees_changes else fold_pixels(video))
         for block in self.blocks:
             x = block(x)
         x = activate(self.last(activate(x)))

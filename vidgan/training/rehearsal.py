@@ -36,7 +36,7 @@ from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, update_discriminator, update_ema, update_generator
 from vidgan.training.schedules import r1_gamma, r2_gamma
-from vidgan.training.state import TrainState, new_state
+from vidgan.training.state import TrainState, new_state, optimizer_of
 
 FRAMEWORK_BYTES = 850_000_000
 SPREAD = 1.8
@@ -159,8 +159,8 @@ def _take_place(state: TrainState, device: torch.device) -> None:
     """Give a state of networks without storage one that counts, as an update leaves it; for optimisers made anew."""
     for network in (state.generator, state.discriminator, state.generator_ema):
         network.to_empty(device=device)
-    state.generator_optimizer = torch.optim.Adam(state.generator.parameters())
-    state.discriminator_optimizer = torch.optim.Adam(state.discriminator.parameters())
+    state.generator_optimizer = optimizer_of(state.generator)
+    state.discriminator_optimizer = optimizer_of(state.discriminator)
     for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
         for parameter in optimizer.param_groups[0]["params"]:
             parameter.grad = torch.empty_like(parameter)
