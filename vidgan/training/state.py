@@ -108,7 +108,7 @@ def new_state(
 
 
 def optimizer_of(network: nn.Module) -> torch.optim.Adam:
-    """Adam in one kernel: an eighth of the time of a step for each weight on a CPU, and no copies of weights."""
+    """Adam in one kernel, where the network has numbers."""
     has_numbers = next(network.parameters()).device.type != "meta"
     return torch.optim.Adam(network.parameters(), fused=has_numbers)
 
