@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from vidgan.config_files import build_config
 from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.nn.discriminator import PixelsAndChanges
 from vidgan.nn.generator import at_twice_the_rate, slower
 from vidgan.nn.layers import FullSizeConvolution, downsample_time, fold_pixels, unfold_pixels, upsample_space
 from vidgan.nn.levels import plan_levels, print_levels
@@ -108,6 +109,16 @@ def test_noise_at_every_speed_has_unit_variance():
 def test_folding_pixels_is_undone_exactly(size):
     video = torch.randn(2, 3, 4, *size)
     assert torch.equal(unfold_pixels(fold_pixels(video), *size), video)
+
+
+@pytest.mark.parametrize("size", [(8, 8), (7, 11)])
+def test_pixels_and_changes_are_convolved_as_if_they_lay_side_by_side(size):
+    layer = PixelsAndChanges(3, 5).double()
+    torch.nn.init.normal_(layer.bias)
+    video = torch.randn(2, 3, 4, *size, dtype=torch.double)
+    beside = fold_pixels(torch.cat([video, video - video.mean(2, keepdim=True)], dim=1))
+    expected = torch.nn.functional.conv3d(beside, layer.weight, layer.bias, padding=(0, 1, 1))
+    assert torch.allclose(layer(video), expected)
 
 
 def test_the_discriminator_sees_beside_each_pixel_how_far_it_is_from_its_mean_over_the_clip():
