@@ -75,7 +75,7 @@ MISTAKES = [
     ("export a.mp4 out.mp4 --audio a.mp4", "has no sound"),
     ("export a.mp4 a.mp4", "is the input"),
     ("compare a.mp4 b.mp4", "the rates differ"),
-    ("compare a.mp4", "1 inputs"),
+    ("compare a.mp4", "inputs, not 1"),
     ("export . out.mp4", ".: holds movies (a.mp4, "),
     ("export notes.txt out.mp4", "notes.txt: is not a movie"),
     ("info nothing.mov", "no such file"),
