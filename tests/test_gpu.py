@@ -12,7 +12,7 @@ import pytest
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from tiny_runs import mending, tiny, two_classes, with_penalties
+from tiny_runs import mending, newest, tiny, two_classes, with_penalties
 
 from vidgan.footage.clips import ClipSampler
 from vidgan.processor import set_up_processor
@@ -20,7 +20,6 @@ from vidgan.run import run_training
 from vidgan.sampling.render import generate
 from vidgan.sampling.take import seed_take
 from vidgan.training.batches import Batches
-from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.processes import Processes, joined_processes
 from vidgan.training.state import new_state
 from vidgan.weights import load_generator
@@ -93,10 +92,9 @@ def on_a_device(name, folder):
 @pytest.fixture(scope="module", params=["cpu", "cuda"])
 def device(request, tmp_path_factory):
     """The name of a device, and the folder that a process left which used it."""
-    environment = {name: value for name, value in os.environ.items() if name != "CUDA_VISIBLE_DEVICES"}
-    if request.param == "cpu":
-        environment["CUDA_VISIBLE_DEVICES"] = ""
-    else:
+    environment = dict(os.environ)
+    if request.param == "cuda":
+        del environment["CUDA_VISIBLE_DEVICES"]  # conftest.py hides GPUs
         asked = [sys.executable, "-c", "import torch; raise SystemExit(0 if torch.cuda.is_available() else 1)"]
         if subprocess.run(asked, env=environment, check=False).returncode:
             pytest.skip("there is no GPU here")
@@ -106,10 +104,6 @@ def device(request, tmp_path_factory):
     done = subprocess.run([sys.executable, "-c", code], env=environment, check=False, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return request.param, folder
-
-
-def newest(run):
-    return torch.load(Checkpoints(run / "checkpoints", keep=1).paths()[-1], weights_only=True, map_location="cpu")
 
 
 @pytest.mark.parametrize("run", RUNS)

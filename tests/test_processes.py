@@ -13,12 +13,11 @@ import pytest
 import torch
 import torch.distributed as dist
 from rich.console import Console
-from tiny_runs import mending, tiny, two_classes, two_updates, weights_of, with_penalties
+from tiny_runs import mending, newest, tiny, two_classes, two_updates, weights_of, with_penalties
 
 from vidgan.errors import ConfigError, RequestError
 from vidgan.nn.build import build_generator
 from vidgan.run import run_training
-from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.processes import Processes, check_restarts, joined_processes
 from vidgan.training.state import averaged_generator, contents_of, load_checkpoint, new_state
 
@@ -89,10 +88,6 @@ def of_two(tmp_path_factory):
 @pytest.fixture(scope="module")
 def of_one():
     return {name: two_updates(config) for name, config in GAMES.items()}
-
-
-def newest(run):
-    return torch.load(Checkpoints(run / "checkpoints", keep=1).paths()[-1], weights_only=True)
 
 
 def assert_same_but_for_rounding(first, second, *, tolerance=1e-5):

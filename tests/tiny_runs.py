@@ -6,6 +6,7 @@ import torch
 from vidgan.config_files import build_config
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
+from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.loop import train
 from vidgan.training.processes import ALONE
 from vidgan.training.state import new_state
@@ -45,6 +46,11 @@ def two_classes(num_frames=12, size=16):
         notes=(),
         manifest_hash="0" * 64,
     )
+
+
+def newest(run):
+    """The contents of a run's newest checkpoint."""
+    return torch.load(Checkpoints(run / "checkpoints", keep=1).paths()[-1], weights_only=True, map_location="cpu")
 
 
 def two_updates(config, processes=ALONE):

@@ -44,7 +44,7 @@ import vidgan.run_output
 from vidgan.commands.terminal import console, mistakes_in_one_line
 from vidgan.config import Config
 from vidgan.config_files import load_config
-from vidgan.errors import RequestError
+from vidgan.errors import RequestError, did_you_mean
 from vidgan.measure import procedural_footage
 from vidgan.memory import peak_bytes
 from vidgan.nn.build import num_parameters
@@ -139,11 +139,12 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
 
 def compare_published(config: Path, overrides: list[str], families: list[str], seconds: float) -> None:
     """Two rows for each family: as it was published, and the config's as the trainer does it."""
+    for family in families:
+        if family not in PUBLISHED:
+            raise RequestError(f'--published: unknown family "{family}"{did_you_mean(family, PUBLISHED)}')
     ours = load_config(config, overrides)
     table = Table("family", "", "batch", "clips/s", "peak memory, MB", "of the published")
     for family in families:
-        if family not in PUBLISHED:
-            raise RequestError(f'--published: unknown family "{family}" (expected some of {", ".join(PUBLISHED)})')
         baseline = None
         for settings, mode in ((load_config(config, [*overrides, *CANDIDATES[family]]), PLAIN), (ours, TRAINER)):
             rate, memory = alone(measure, settings, mode, "whole update", seconds)
