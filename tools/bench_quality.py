@@ -151,10 +151,10 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
                 settings, prepared, run, console=console, max_seconds=due - record["seconds"], clock=clock
             )
             record["seconds"] += clock() - began
+            record["kclips"] = result.num_clips / 1000
             _write(record, run)
             if record["seconds"] < due:
                 raise KeyboardInterrupt
-            record["kclips"] = result.num_clips / 1000
         figures = evaluation.figures(load_generator(run))
         record["curve"].append({"minutes": record["seconds"] / 60, "kclips": record["kclips"], **figures})
         console.print(f"{record['seconds'] / 60:.1f} minutes: {_said(figures)}", highlight=False)
