@@ -200,7 +200,7 @@ def in_markdown(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> st
             [
                 record["name"],
                 " + ".join(f"{count / 1e6:.1f}" for count in record.get("parameters", [])),
-                f"{record['kclips']:.0f}",
+                f"{last['kclips']:.0f}",
                 *(_cell("{:.0f}", point.get("fvd")) for point in [*curve, *[{}] * (about["points"] - len(curve))]),
                 _cell("{:.2f}", last.get("frame_frechet")),
                 _cell("{:+.1f} dB", last.get("motion_energy_decibels")),

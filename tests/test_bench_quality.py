@@ -1,0 +1,91 @@
+"""The bench of quality fills its table bit by bit: whatever stops it, the same call goes on."""
+
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from readme import make_plates
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+
+import bench_quality
+from bench_quality import in_markdown, measure
+
+CONFIG = Path(__file__).parents[1] / "configs" / "clip64.yaml"
+ABOUT = {"minutes": 2, "points": 2, "num_clips": 8, "clock": "wall"}
+
+
+class Bench:
+    """What `measure` calls, by a clock of its own: 100 clips a second. It is stopped when that clock says so, or while
+    takes are judged."""
+
+    def __init__(self, monkeypatch, out):
+        self.out, self.now, self.trained = out, 0.0, []
+        self.stopped_at, self.stopped_judging = float("inf"), False
+        for name in ("run_training", "judge", "load_generator"):
+            monkeypatch.setattr(bench_quality, name, getattr(self, name))
+        monkeypatch.setattr(bench_quality, "RunningEvaluation", lambda prepared, settings: self)
+        monkeypatch.setattr(bench_quality, "time", SimpleNamespace(monotonic=lambda: self.now))
+
+    def run_training(self, settings, prepared, run, *, console, max_seconds, clock):
+        seconds = min(max_seconds, self.stopped_at - self.now)
+        self.now += seconds
+        self.trained.append(seconds)
+        return SimpleNamespace(num_clips=round(100 * self.now))
+
+    def figures(self, loaded):
+        if self.stopped_judging:
+            raise KeyboardInterrupt
+        return {"fvd": 1000 - self.now}
+
+    def judge(self, *args, **kwargs):
+        return SimpleNamespace(model_dump=lambda **kwargs: None)
+
+    def load_generator(self, run):
+        return None
+
+    def measure(self, plates):
+        measure("conv3d", ABOUT, self.out, plates, CONFIG)
+
+    def row(self):
+        """From kclips on, as far as FVD goes."""
+        record = json.loads((self.out / "conv3d" / "quality.json").read_text())
+        return in_markdown(ABOUT, {"conv3d": record}).splitlines()[2].split(" | ")[2:5]
+
+
+@pytest.fixture
+def plates(tmp_path):
+    make_plates(tmp_path / "plates")
+    return tmp_path / "plates"
+
+
+def test_a_candidate_stopped_while_it_trains_trains_for_what_is_left(monkeypatch, tmp_path, plates):
+    bench = Bench(monkeypatch, tmp_path)
+    bench.stopped_at = 90
+    with pytest.raises(KeyboardInterrupt):
+        bench.measure(plates)
+    assert bench.row() == ["6", "940", ""]  # 9 kclips by now, but these were judged
+    bench.stopped_at = float("inf")
+    bench.measure(plates)
+    assert bench.trained == [60, 30, 30]
+    assert bench.row() == ["12", "940", "880"]
+
+
+def test_a_candidate_stopped_while_it_is_judged_is_judged_without_more_training(monkeypatch, tmp_path, plates):
+    bench = Bench(monkeypatch, tmp_path)
+    bench.stopped_judging = True
+    with pytest.raises(KeyboardInterrupt):
+        bench.measure(plates)
+    bench.stopped_judging = False
+    bench.measure(plates)
+    assert bench.trained == [60, 60]
+    assert bench.row() == ["12", "940", "880"]
+
+
+def test_a_finished_candidate_is_left_as_it_is(monkeypatch, tmp_path, plates):
+    bench = Bench(monkeypatch, tmp_path)
+    bench.measure(plates)
+    bench.measure(plates)
+    assert bench.trained == [60, 60]
