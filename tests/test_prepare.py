@@ -106,6 +106,23 @@ def test_a_folder_that_was_moved_is_not_prepared_again(movies):
     assert again.manifest_hash == first.manifest_hash
 
 
+def test_a_copy_of_the_footage_is_the_same_footage(movies):
+    first = prepare(movies.root)
+    for path in movies.root.rglob("*.m*"):
+        os.utime(path, ns=(10**18, 10**18))
+    copied = prepare(movies.root)
+    assert copied.manifest_hash == first.manifest_hash
+    assert all((one == other).all() for one, other in zip(copied.frames, first.frames, strict=True))
+
+
+def test_footage_of_other_classes_is_other_footage(movies):
+    first = prepare(movies.root)
+    name = next(path.name for path in movies.root.rglob("*.m*"))
+    (movies.root / "class").mkdir()
+    (movies.root / name).rename(movies.root / "class" / name)
+    assert prepare(movies.root).manifest_hash != first.manifest_hash
+
+
 def test_what_is_prepared_side_by_side_is_what_is_prepared_alone(movies, in_this_process, cache, tmp_path, monkeypatch):
     alone = prepare(movies.root).frames
     monkeypatch.undo()

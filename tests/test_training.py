@@ -184,6 +184,15 @@ def test_a_damaged_checkpoint_is_named_and_the_one_before_is_gone_on_from(tmp_pa
     assert losses_of(tmp_path / "run") == losses_of(tmp_path / "whole")
 
 
+def test_a_run_that_goes_on_says_when_its_footage_is_not_what_it_was(tmp_path):
+    run_training(tiny(total_kclips=0.008), two_classes(), tmp_path, console=QUIET)
+    for manifest_hash, warns in [("0" * 64, False), ("1" * 64, True)]:
+        said = Console(file=StringIO(), width=400)
+        footage = replace(two_classes(), manifest_hash=manifest_hash)
+        run_training(tiny(total_kclips=0.016), footage, tmp_path, console=said)
+        assert ("the footage has changed since this run began" in said.file.getvalue()) == warns
+
+
 def test_without_a_whole_checkpoint_nothing_is_begun_anew(tmp_path):
     run_training(tiny(), two_classes(), tmp_path, console=QUIET)
     newest(tmp_path).write_bytes(b"")

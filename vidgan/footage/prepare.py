@@ -50,7 +50,7 @@ class PreparedFootage:
     notes: tuple[Note, ...]
     """The selection's, and one on each shot that could not be read."""
     manifest_hash: str
-    """SHA-256 over what decides the pixels of all shots."""
+    """SHA-256 over what decides the pixels and classes of all shots: a copy of the footage has the same."""
 
     @property
     def num_frames_total(self) -> int:
@@ -102,13 +102,14 @@ def prepare_footage(
     if not paths:
         raise FootageError(f"{root}: no shot could be prepared ({notes[-1].source}: {notes[-1].reason})")
     class_names = class_names_of(list(paths), data)
+    labels = labels_of(paths, class_names)
     return PreparedFootage(
         frames=tuple(_open_frames(path) for path in paths.values()),
-        labels=labels_of(paths, class_names),
+        labels=labels,
         class_names=class_names,
         rate=selection.rate,
         notes=tuple(notes),
-        manifest_hash=hashlib.sha256("\n".join(path.stem for path in paths.values()).encode()).hexdigest(),
+        manifest_hash=_hash([[_what_decides(chosen, data) for chosen in paths], labels]),
     )
 
 
@@ -146,19 +147,29 @@ def _write_missing(
 
 
 def content_key(chosen: SelectedShot, root: Path, data: DataConfig) -> str:
-    """SHA-256 of everything that decides a prepared shot's pixels; where it lies does not.
+    """SHA-256 of everything that decides a prepared shot's pixels, and of its files' sizes and times: what was replaced
+    after the scan is not taken for what was scanned. Where it lies does not count.
 
     Raises OSError if it is gone.
     """
     shot = chosen.shot
     numbers = range(shot.first, shot.first + (shot.num_frames if shot.padding else 1))
     stats = [(root / shot.file(number)).stat() for number in numbers]
-    identity = [shot.content_hash, [(stat.st_size, stat.st_mtime_ns) for stat in stats], shot.first]
+    return _hash([_what_decides(chosen, data), [(stat.st_size, stat.st_mtime_ns) for stat in stats]])
+
+
+def _what_decides(chosen: SelectedShot, data: DataConfig) -> list[object]:
+    """Everything that decides a prepared shot's pixels, as its scan found it."""
+    shot = chosen.shot
+    found = [shot.content_hash, shot.first, shot.bit_depth, shot.color.model_dump(), str(shot.pixel_aspect)]
+    timing = [chosen.frames, chosen.blends and [str(blend) for blend in chosen.blends]]
     pixels = data.model_dump(include={"height", "width", "channels", "fit"})
     read_as = [astuple(ReadAs.stated(data, shot.source)), os.environ.get("OCIO")]
-    timing = [chosen.frames, chosen.blends and [str(blend) for blend in chosen.blends]]
-    decisive = [PREPARE_VERSION, identity, timing, str(shot.pixel_aspect), pixels, read_as]
-    return hashlib.sha256(json.dumps(decisive).encode()).hexdigest()
+    return [PREPARE_VERSION, found, timing, pixels, read_as]
+
+
+def _hash(what: object) -> str:
+    return hashlib.sha256(json.dumps(what).encode()).hexdigest()
 
 
 def _reading_pass(chosen: SelectedShot) -> tuple[str, int]:
