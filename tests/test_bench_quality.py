@@ -2,6 +2,7 @@
 
 import json
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,8 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
 
 import bench_quality
 from bench_quality import in_markdown, measure
+
+from vidgan.errors import RequestError, TrainingError
 
 CONFIG = Path(__file__).parents[1] / "configs" / "clip64.yaml"
 ABOUT = {"minutes": 2, "points": 2, "num_clips": 8, "clock": "wall"}
@@ -82,6 +85,34 @@ def test_a_candidate_stopped_while_it_is_judged_is_judged_without_more_training(
     bench.measure(plates)
     assert bench.trained == [60, 60]
     assert bench.row() == ["12", "940", "880"]
+
+
+def test_a_class_of_clips_that_are_all_one_counts_in_variety():
+    real, generated = {"fire": 1.0, "smoke": 1.0, "still": 0.0}, {"fire": 0.8, "smoke": 0.0, "still": 0.0}
+    found = {"evaluation": {"variety": {"real": real, "generated": generated}}}
+    assert bench_quality._variety(found) == pytest.approx(0.4)
+
+
+def test_a_candidate_that_fails_is_named_and_the_next_one_is_measured(monkeypatch, tmp_path, plates, capsys):
+    measured = []
+
+    def fail_first(name, *_):
+        measured.append(name)
+        if len(measured) == 1:
+            raise TrainingError("its numbers stay infinite")
+
+    monkeypatch.setattr(bench_quality, "measure", fail_first)
+    bench_quality.main(tmp_path / "out", footage=plates, config=CONFIG, only="hinge,conv3d")
+    assert measured == ["hinge", "conv3d"]
+    assert "hinge: its numbers stay infinite" in capsys.readouterr().out
+
+
+def test_rows_of_a_config_that_has_changed_are_of_another_table(monkeypatch, tmp_path, plates):
+    for rates, message in (("", None), ("train: {generator_lr: 0.1}", r"measured with config mine.yaml \(\w{8}\)")):
+        (tmp_path / "mine.yaml").write_text("data: {height: 16, width: 16}\n" + rates)
+        about = bench_quality.protocol(plates, tmp_path / "mine.yaml", 1, 1, 8, False)
+        with pytest.raises(RequestError, match=message) if message else nullcontext():
+            bench_quality._agreed(tmp_path, about)
 
 
 def test_a_finished_candidate_is_left_as_it_is(monkeypatch, tmp_path, plates):

@@ -88,6 +88,17 @@ def test_no_rate_stays_no_rate():
     assert build_config({}, ["data.rate="]).data.rate is None
 
 
+@pytest.mark.parametrize("beta2", [1, 1.5, {0: 0.9, 10: 1.0}])
+def test_the_memory_of_adam_has_an_end(beta2):
+    assert "(expected below 1, such as 0.99)" in refusal({"train": {"adam_beta2": beta2}})
+
+
+@pytest.mark.parametrize("seed", [-1, 2**32, 2**64])
+def test_a_seed_is_one_that_torch_tells_apart_from_all_others(seed):
+    assert "train.seed" in refusal({"train": {"seed": seed}})
+    assert build_config({"train": {"seed": 2**32 - 1}}).train.seed == 2**32 - 1
+
+
 # Overrides
 
 

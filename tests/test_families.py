@@ -54,6 +54,22 @@ def frames_of(config, labels):
     return torch.rand(len(labels), max(1, config.model.discriminator_frames), generator=draws)
 
 
+@pytest.mark.parametrize(
+    ("kind", "option"),
+    [
+        ("dcgan3d", {"model": {"discriminator_frames": 2}}),
+        ("dense", {"model": {"discriminator_frames": 2}}),
+        *((kind, {"train": {"checkpoint_activations": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
+    ],
+)
+def test_an_option_that_a_family_would_not_heed_is_refused(kind, option):
+    ((section, values),) = option.items()
+    config = small(kind)
+    config = config.model_copy(update={section: getattr(config, section).model_copy(update=values)})
+    with pytest.raises(ConfigError, match=rf"{section}\.{next(iter(values))} means nothing to model\.family={kind}"):
+        both(config)
+
+
 @pytest.mark.parametrize("kind", KINDS)
 @settings(max_examples=8)
 @given(

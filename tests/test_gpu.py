@@ -40,7 +40,10 @@ RUNS = {
     "dcgan3d": exact("dcgan3d"),
     "mending": mending(exact()),
 }
-SHARDED = exact(penalty="finite_difference", shard=True)
+SHARDED = {
+    name: with_penalties(total_kclips=0.016, penalty="finite_difference", shard=shard)
+    for name, shard in (("sharded", True), ("not sharded", False))
+}
 
 
 def of_length(config, kclips):
@@ -83,7 +86,8 @@ def on_a_device(name, folder):
     world = {"RANK": "0", "LOCAL_RANK": "0", "WORLD_SIZE": "1", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": f"{port}"}
     os.environ.update(world)
     with joined_processes() as together:
-        run_training(SHARDED, two_classes(), folder / "sharded", console=QUIET, processes=together)
+        for run, config in SHARDED.items():
+            run_training(config, two_classes(), folder / run, console=QUIET, processes=together)
         total = torch.ones(3, device=together.device)
         dist.all_reduce(total)
         (folder / "joined.txt").write_text(f"{together.device.type} {dist.get_backend()} {total.tolist()}")
@@ -137,7 +141,7 @@ def test_a_world_of_one_process_trains_sharded_and_adds_up(device):
     name, folder = device
     backend = {"cpu": "gloo", "cuda": "nccl"}[name]
     assert (folder / "joined.txt").read_text() == f"{name} {backend} [1.0, 1.0, 1.0]"
-    sharded, plain = newest(folder / "sharded"), newest(folder / "finite differences" / "whole")
+    sharded, plain = (newest(folder / run) for run in SHARDED)
     for network in ("generator", "discriminator", "generator_ema"):
         differences = [(plain[network][key] - sharded[network][key]).abs().flatten() for key in plain[network]]
-        assert torch.cat(differences).quantile(0.9) < 1e-2
+        assert torch.cat(differences).quantile(0.99) < 1e-5

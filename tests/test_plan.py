@@ -155,6 +155,14 @@ def test_the_changes_named_need_less_and_the_parts_are_as_large_as_fit(without_f
     assert smaller.overrides == ("train.accumulate=4",)
 
 
+def test_parts_of_a_family_that_normalises_over_clips_are_not_single_and_not_the_same_update(without_framework):
+    config = tiny("model.family=dense")
+    needed = needed_bytes(config, 0, CPU)
+    changes = changes_that_need_less(config, 0, CPU, needed=2 * needed, available=0)
+    assert not any(change.same_update for change in changes)
+    assert changes[0].overrides == ("train.accumulate=4",)  # of 8 clips
+
+
 # The plan
 
 
@@ -324,7 +332,7 @@ def test_nothing_saved_is_lost_and_the_run_goes_on_in_parts(plates, tmp_path, mo
 
 @ON_LINUX
 def test_train_in_too_little_memory_ends_in_one_line(plates, tmp_path):
-    model = {"family": "dcgan3d", "generator_channels": 32, "discriminator_channels": 32}
+    model = {"generator_channels": 32, "discriminator_channels": 32}
     (tmp_path / "tiny.yaml").write_text(json.dumps({"data": {"num_frames": 16}, "model": model}))
     command = ["train", tmp_path / "tiny.yaml", "train.batch_size=62", "--footage", plates, "--run", tmp_path / "run"]
 

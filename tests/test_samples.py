@@ -1,12 +1,17 @@
 """A run's sheet of samples stays one that a person can look at."""
 
+import json
 from itertools import groupby
 
 import pytest
+from rich.console import Console
+from tiny_runs import tiny, two_classes
 
 from vidgan import samples
+from vidgan.config import AugmentConfig
 from vidgan.config_files import build_config
 from vidgan.nn.build import build_generator
+from vidgan.run import run_training
 from vidgan.sampling.take import Take
 from vidgan.weights import LoadedGenerator, Provenance
 
@@ -31,3 +36,14 @@ def test_of_very_many_classes_some_are_shown_the_first_and_the_last_among_them()
     assert len(takes) == samples.MOST_SHEET_TAKES
     assert {len(of_class) for of_class in takes.values()} == {1}
     assert {"class 000", "class 129"} <= set(takes)
+
+
+def test_real_clips_are_shown_and_measured_as_they_are_however_the_discriminator_is_shown_them(tmp_path):
+    seen = {}
+    for name, augment in (("as they are", AugmentConfig()), ("changed", AugmentConfig(color=1.0, translation=0.5))):
+        config = tiny(total_kclips=0.008).model_copy(update={"augment": augment})
+        run_training(config, two_classes(), tmp_path / name, console=Console(quiet=True))
+        first = json.loads((tmp_path / name / "stats.jsonl").read_text().splitlines()[0])
+        sheet = tmp_path / name / "samples" / "000000000_clips_real.png"
+        seen[name] = first["motion_real"], first["variety_real"], sheet.read_bytes()
+    assert seen["as they are"] == seen["changed"]

@@ -18,19 +18,28 @@ import torch
 from rich.console import Console
 from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
 
-from vidgan.config import EvaluateConfig
+from vidgan.config import AugmentConfig, EvaluateConfig
 from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
 from vidgan.metrics.during_training import is_better
 from vidgan.nn.build import build_discriminator, build_generator
 from vidgan.run import run_training
+from vidgan.training import loop
 from vidgan.training.batches import Batches
 from vidgan.training.checkpoints import Checkpoints
 from vidgan.training.draws import draw_update
 from vidgan.training.lock import locked
 from vidgan.training.log import curves_of_run
-from vidgan.training.loop import adapt_strength, augment_strength, autocast, set_rates, train, update_ema
+from vidgan.training.loop import (
+    adapt_strength,
+    augment_strength,
+    autocast,
+    set_rates,
+    train,
+    update_ema,
+    update_generator,
+)
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.processes import ALONE
 from vidgan.training.schedules import r1_gamma, r2_gamma, value_at
@@ -293,6 +302,12 @@ def test_a_run_whose_numbers_stay_infinite_stops_with_the_reason(monkeypatch, tm
     with pytest.raises(TrainingError, match=r"it went back 2 times already: lower train\.generator_lr"):
         run_training(config, two_classes(), tmp_path, console=QUIET)
     assert len(list((tmp_path / "diagnosis").glob("*.json"))) >= 1
+    # Started again, it has gone back as often.
+    assert torch.load(newest(tmp_path), weights_only=True)["num_rollbacks"] == 2
+    said = Console(file=StringIO(), width=400)
+    with pytest.raises(TrainingError, match="it went back 2 times already"):
+        run_training(config, two_classes(), tmp_path, console=said)
+    assert "half the rates" not in said.file.getvalue()
 
 
 def test_each_time_training_went_back_halves_both_rates():
@@ -374,6 +389,28 @@ def test_what_saves_memory_makes_the_same_update(name, penalty):
     assert (weights_of(usual) - weights_of(other)).abs().quantile(0.99) < 1e-5
     assert said_too["loss_generator"] == pytest.approx(said["loss_generator"], abs=1e-4)
     assert said_too["r1"] == pytest.approx(said["r1"], rel=1e-3)
+
+
+def test_a_family_that_normalises_over_clips_is_not_given_them_one_by_one():
+    config = tiny(batch_size=4, accumulate=4)
+    config = config.model_copy(update={"model": config.model.model_copy(update={"family": "dense"})})
+    with pytest.raises(ConfigError, match="dense normalises over the clips that are computed together"):
+        new_state(config, 2, CPU)
+    assert new_state(tiny(batch_size=4, accumulate=4), 2, CPU)
+
+
+def test_the_real_clips_of_a_batch_ask_for_no_gradient_after_a_penalty(monkeypatch):
+    seen = []
+
+    def watched(state, parts, fakes, config, processes=ALONE):
+        seen.append([(part.real.requires_grad, part.real.grad) for part in parts])
+        return update_generator(state, parts, fakes, config, processes)
+
+    monkeypatch.setattr(loop, "update_generator", watched)
+    config = with_penalties().model_copy(update={"augment": AugmentConfig()})  # which changes no clip
+    _, said = two_updates(config)
+    assert "r1" in said
+    assert seen == [[(False, None)]] * 2
 
 
 def test_every_setting_of_the_game_changes_the_update():
@@ -501,6 +538,20 @@ def test_the_checkpoint_with_the_best_figure_stays_and_its_generator_is_kept_bes
     state = new_state(config, 2, CPU, labels=two_classes().labels)
     load_checkpoint(newest(tmp_path), state)
     assert (state.best_figure, state.best_num_clips) == (1.0, 32)
+
+
+def test_a_run_that_goes_on_by_another_figure_finds_the_best_by_that_one(tmp_path, monkeypatch):
+    monkeypatch.setattr(
+        "vidgan.metrics.during_training.RunningEvaluation.figures",
+        lambda self, loaded: {"frame_frechet": 3.0, "coverage": 0.9, "seconds": 0.0},
+    )
+    for kclips, best_by in ((0.016, "frame_frechet"), (0.032, "coverage"), (0.048, "coverage")):
+        evaluate = EvaluateConfig(every_kclips=0.016, num_clips=8, best_by=best_by)
+        config = tiny(total_kclips=kclips).model_copy(update={"evaluate": evaluate})
+        run_training(config, two_classes(), tmp_path, console=QUIET)
+    assert load_generator(tmp_path / "best.safetensors").provenance.num_clips == 32
+    contents = torch.load(newest(tmp_path), weights_only=True)
+    assert (contents["best_by"], contents["best_figure"], contents["best_num_clips"]) == ("coverage", 0.9, 32)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,7 @@ from __future__ import annotations
 import json
 import time
 from datetime import date
+from hashlib import sha256
 from pathlib import Path
 from statistics import fmean
 from typing import Annotated, Any
@@ -30,8 +31,8 @@ import typer
 from rich.console import Console
 
 from vidgan.commands.terminal import console, mistakes_in_one_line
-from vidgan.config_files import load_config
-from vidgan.errors import RequestError, did_you_mean
+from vidgan.config_files import config_to_yaml, load_config
+from vidgan.errors import RequestError, TrainingError, did_you_mean
 from vidgan.files import writable_folder, write_text, written_beside
 from vidgan.judge import judge
 from vidgan.metrics.during_training import RunningEvaluation
@@ -99,7 +100,10 @@ def main(
     about = _agreed(out, protocol(footage, config, minutes, points, num_clips, processor_time))
     for name in [] if table else chosen(only):
         console.print(f"{name}: {' '.join(CANDIDATES[name]) or 'as in the config'}", highlight=False)
-        measure(name, about, out, footage, config)
+        try:
+            measure(name, about, out, footage, config)
+        except TrainingError as error:
+            console.print(f"{name}: {error}", style="yellow", highlight=False, markup=False, soft_wrap=True)
         _draw_curves(_measured(out), out)
     console.print(in_markdown(about, _measured(out)), highlight=False, markup=False, soft_wrap=True)
 
@@ -107,10 +111,13 @@ def main(
 def protocol(
     footage: Path, config: Path, minutes: float, points: int, num_clips: int, processor_time: bool
 ) -> dict[str, object]:
-    """What must be the same for all rows of a table."""
+    """What must be the same for all rows of a table, the contents of footage and config by a hash."""
+    settings = load_config(config)
+    prepared = look_at_footage(footage, settings.data, Console(quiet=True)).prepare("train")
+    digest = sha256(config_to_yaml(settings).encode()).hexdigest()
     return {
-        "footage": footage.name,
-        "config": config.name,
+        "footage": f"{footage.name} ({prepared.manifest_hash[:8]})",
+        "config": f"{config.name} ({digest[:8]})",
         "minutes": minutes,
         "clock": "processor" if processor_time else "wall",
         "points": points,
@@ -228,7 +235,8 @@ def _value(record: dict[str, Any], *path: str) -> Any:
 
 def _variety(record: dict[str, Any]) -> float | None:
     real, generated = (_value(record, "variety", of) or {} for of in ("real", "generated"))
-    shares = [generated[name] / distance for name, distance in real.items() if distance and generated.get(name)]
+    pairs = [(generated.get(name), distance) for name, distance in real.items() if distance]
+    shares = [made / distance for made, distance in pairs if made is not None]
     return fmean(shares) if shares else None
 
 

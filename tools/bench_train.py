@@ -35,7 +35,7 @@ from alone import alone
 from bench_quality import CANDIDATES
 from rich.console import Console
 from rich.table import Table
-from torch import nn
+from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import flop_registry
 
@@ -282,7 +282,10 @@ def convolution_ceiling(precision: str, seconds: float) -> float:
 
 
 def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float, int]:
-    """Clips a second of one part in one mode, and the process's peak memory in bytes (on a GPU, torch's)."""
+    """Clips a second of one part in one mode, and the process's peak memory in bytes (on a GPU, torch's).
+
+    Updates with penalties and without are timed apart, for so many seconds each, and weighted as training meets them.
+    """
     if mode == PLAIN:
         torch.set_flush_denormal(True)
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
@@ -294,15 +297,11 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
         _use_default_layout(state.discriminator)
     elif config.train.compile:
         compile_networks(state)
-    run = _part(state, config, part)
-
-    def one_update() -> None:
-        run()
-        # The clock decides when a penalty is due; it moves here as it does in training.
-        state.num_clips += config.train.batch_size
-
-    rate = _rate(one_update, seconds) * config.train.batch_size
-    return rate, peak_bytes(_device())
+    run, spent = _part(state, config, part), []
+    for state.num_clips in (0, config.train.batch_size):  # with penalties, and without
+        spent.append(1 / _rate(run, seconds))
+    share = 1 / config.train.penalty_interval
+    return config.train.batch_size / (share * spent[0] + (1 - share) * spent[1]), peak_bytes(_device())
 
 
 def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:
@@ -341,10 +340,12 @@ def _rate(run: Callable[[], None], seconds: float) -> float:
 
 
 def _use_default_layout(network: nn.Module) -> None:
+    """Weights, and what goes into every layer."""
     network.to(memory_format=torch.contiguous_format)
     for layer in network.modules():
-        if isinstance(layer, nn.Conv3d):
-            layer.register_forward_pre_hook(lambda _, inputs: (inputs[0].contiguous(),))
+        layer.register_forward_pre_hook(
+            lambda _, inputs: tuple(each.contiguous() if isinstance(each, Tensor) else each for each in inputs)
+        )
 
 
 def _device() -> torch.device:

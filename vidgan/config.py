@@ -102,7 +102,8 @@ class ModelConfig(Section):
     """No level of either network has more channels than this."""
     discriminator_frames: int = Field(0, ge=0)
     """Above 0, a second discriminator judges so many random frames of each clip one by one, and the spatiotemporal one
-    sees the clip at half its height and width (DVD-GAN, Clark et al. 2019)."""
+    sees the clip at half its height and width (DVD-GAN, Clark et al. 2019). Of conv3d; recurrent has both networks
+    anyway, and looks at so many frames instead of one."""
 
 
 DamageKind = Literal[
@@ -123,7 +124,8 @@ class TrainConfig(Section):
     batch_size: int = Field(4, ge=2)
     """Clips in one update of either network."""
     accumulate: int = Field(1, ge=1)
-    """Parts that a batch is cut into, one after the other, to need less memory; the update is the same."""
+    """Parts that a batch is cut into, one after the other, to need less memory; the update is the same, except in
+    families with batch normalisation (recurrent, dcgan3d, dense), which normalise each part."""
     loss: str = "relativistic"
     """The objective: minimax, nonsaturating, hinge, leastsquares, wasserstein or relativistic, see
     `vidgan.training.losses`."""
@@ -152,7 +154,7 @@ class TrainConfig(Section):
     """Updates from one penalty to the next; its weight is multiplied by this (lazy regularisation)."""
     ema_halflife_kclips: Schedule = 2.0
     """Thousands of clips after which a generator's weights count half in the moving average that makes the clips."""
-    seed: int = Field(0, ge=0)
+    seed: int = Field(0, ge=0, lt=2**32)
     """Owns every random draw of the run: weights, order of clips, latents, augmentation."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """"auto" is bfloat16 autocast where the processor or GPU multiplies it natively, else float32."""
@@ -164,7 +166,8 @@ class TrainConfig(Section):
     """What to do when the game has collapsed: say so and go on; go back to the newest checkpoint from before, with both
     rates halved, `most_rollbacks` times at most; or stop with a diagnosis. See `vidgan.training.collapse`."""
     checkpoint_activations: bool = False
-    """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update."""
+    """Compute the generator's activations twice instead of keeping them: less memory, more time, the same update. Of
+    conv3d and repair."""
     compile: bool = False
     """Let torch.compile fuse both networks: the same but for rounding, after a start of minutes. Meant for GPUs; on a
     CPU, where it needs a C++ compiler, it was no faster."""
@@ -190,6 +193,8 @@ class TrainConfig(Section):
             raise ValueError(
                 f"batch_size {self.batch_size} cannot be cut into accumulate={self.accumulate} equal parts"
             )
+        if max(self.adam_beta2.values() if isinstance(self.adam_beta2, dict) else [self.adam_beta2]) >= 1:
+            raise ValueError(f"adam_beta2 is {self.adam_beta2} (expected below 1, such as 0.99)")
         if self.loss == "wasserstein" and not (self.lipschitz_lambda or self.r1_gamma != 0 or self.r2_gamma):
             raise ValueError("the wasserstein loss has no lower bound without a penalty: set lipschitz_lambda (10)")
         if self.shard and (self.lipschitz_lambda or self.penalty == "exact"):

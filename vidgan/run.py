@@ -247,15 +247,17 @@ class _Run:
     def _evaluate(self) -> dict[str, float]:
         """Figures by name, in the first process; all of them learn whether they are the best."""
         generator, figures, is_best = self._averaged(), {}, False
+        state, best_by = self.state, self.config.evaluate.best_by
+        if best_by != state.best_by:  # how good the best is by another figure says nothing
+            state.best_by, state.best_figure, state.best_num_clips = best_by, None, 0
         if self.evaluation is not None:
             loaded_kind = LoadedRepairer if self.config.repairs else LoadedGenerator
             loaded = loaded_kind(generator, self.provenance, weights_hash="", path=self.folder.path)
-            with self.output.full_disk_survived("evaluate", self.state.num_clips):
+            with self.output.full_disk_survived("evaluate", state.num_clips):
                 figures = self.evaluation.figures(loaded)
-            is_best = is_better(self.config.evaluate.best_by, figures, self.state.best_figure)
+            is_best = is_better(best_by, figures, state.best_figure)
         if self.processes.any(is_best):
-            self.state.best_figure = figures.get(self.config.evaluate.best_by)
-            self.state.best_num_clips = self.state.num_clips
+            state.best_figure, state.best_num_clips = figures.get(best_by), state.num_clips
         return {f"{EVALUATED}{name}": value for name, value in figures.items()}
 
     def _go_back(self, statistics: dict[str, float], collapse: Verdict | None) -> int:
@@ -265,27 +267,24 @@ class _Run:
         """
         settings, state, checkpoints = self.config.train, self.state, self.folder.checkpoints
         from_clip, rollbacks = state.num_clips, state.num_rollbacks + 1
+        run, anew = self.folder.path, "in a new --run folder"
         diagnosis = self.output.diagnose(from_clip, str(collapse or state.trouble), statistics, self.clips)
         said = f"{settings.most_dropped} updates in a row were dropped ({state.trouble}); see {diagnosis}"
         advice = "lower train.generator_lr and train.discriminator_lr, or set train.precision=float32"
         if collapse is not None:
             said, advice = f"{collapse.in_short}, {collapse.reason}; see {diagnosis}", collapse.advice
             if settings.on_collapse == "stop":
-                raise TrainingError(
-                    f"{self.folder.path}: stopped at {from_clip / 1000:.1f} kclips: {said}; {advice}, in a new "
-                    "--run folder"
-                )
+                raise TrainingError(f"{run}: stopped at {from_clip / 1000:.1f} kclips: {said}; {advice}, {anew}")
         if rollbacks > settings.most_rollbacks:
-            raise TrainingError(
-                f"{self.folder.path}: {said}; it went back {settings.most_rollbacks} times already: {advice}, in a new "
-                "--run folder"
-            )
+            already = f"it went back {settings.most_rollbacks} times already"
+            raise TrainingError(f"{run}: {said}; {already}: {advice}, {anew}")
         if checkpoints.restore(state, at_most=inf if collapse is None else state.watch.healthy_at) is None:
             vars(state).update(vars(self._new_state()))
         self.processes.wait()
         if self.processes.first:
             checkpoints.remove_after(state.num_clips)
         state.num_rollbacks = rollbacks
+        self._save()  # so that a process that ends before the next checkpoint has gone back, too
         words = f"{said}; going back to {state.num_clips / 1000:.1f} kclips with half the rates"
         self.output.warn(words, state.num_clips)
         return from_clip - state.num_clips

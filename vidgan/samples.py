@@ -10,7 +10,6 @@ from torch import nn
 
 from vidgan.clip import clip_to_frames, frames_to_clip
 from vidgan.config import Config
-from vidgan.footage.augment import augment_video, draw_augmentation
 from vidgan.footage.clips import ClipSampler
 from vidgan.footage.prepare import PreparedFootage
 from vidgan.metrics.mending import damage_kinds, fixed_clips, mended_clips
@@ -78,7 +77,7 @@ def takes_on_sheet(loaded: LoadedGenerator) -> list[Take]:
 def draw_samples(
     folder: Path, generator: nn.Module, clips: ClipSampler, provenance: Provenance
 ) -> tuple[Path, dict[str, float]]:
-    """Write sheets of takes from fixed seeds and of real clips as the discriminator sees them.
+    """Write sheets of takes from fixed seeds and of as many real clips.
 
     Returns the sheet of takes and four figures: motion and variety of both. Of a network that mends, the sheet that
     `draw_repairs` writes, and no figures.
@@ -90,9 +89,8 @@ def draw_samples(
     loaded = LoadedGenerator(generator, provenance, weights_hash="", path=folder)
     takes = takes_on_sheet(loaded)
     rendered = generate(loaded, takes)
-    draws = torch.Generator().manual_seed(config.train.seed)
     frames, labels = clips.batch(provenance.num_clips, len(takes))
-    real = augment_video(real_video(frames), config.augment, draw_augmentation(len(frames), draws))
+    real = real_video(frames)
     real_classes = [provenance.class_names[label] if provenance.class_names else "" for label in labels]
     order = sorted(range(len(takes)), key=lambda index: real_classes[index])
 

@@ -21,6 +21,8 @@ from vidgan.nn.frames import FramesAndClip
 from vidgan.nn.levels import Level
 
 # Numbers in the recurrent state, from which a frame's motion code is read.
+OPTIONS = ("model.discriminator_frames",)
+
 STATE_DIM = 64
 
 

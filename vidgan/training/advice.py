@@ -69,7 +69,7 @@ def _in_words(watch: Watch, sign: Sign, class_names: Sequence[str]) -> tuple[str
     if sign.name == "variety":
         name = class_names[sign.label] if 0 <= sign.label < len(class_names) else str(sign.label)
         clips = "generated clips" if sign.label < 0 else f"generated clips of class {name}"
-        return f"{clips} repeat themselves", f"they vary by {figures['variety']:.1%} of what real ones do"
+        return f"{clips} repeat themselves", f"they vary by {watch.variety(sign.label):.1%} of what real ones do"
     if sign.name == "one clip":
         made = "and generated ones as well" if sign.severity == 2 else "and generated ones will be"
         return "the footage is one clip", f"real clips are all alike, {made}"

@@ -152,6 +152,11 @@ class Watch:
             **{name: self._mean(name) for name in names},
         }
 
+    def variety(self, label: int) -> float:
+        """Of a class, or of all of them together where `Sign` names none (-1); nan if unknown."""
+        varieties = self._varieties()
+        return varieties.get((label,), min(varieties.values(), default=nan))
+
     def state_dict(self) -> dict[str, Any]:
         """Numbers and their names."""
         return copy.deepcopy(vars(self)) | {"suspicion": asdict(self.suspicion) if self.suspicion else None}

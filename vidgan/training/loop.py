@@ -117,9 +117,12 @@ def discriminator_loss(state: TrainState, part: Part, fake: Tensor, config: Conf
         with autocast(settings.precision, video.device):
             return discriminate(video, told, draws.frames)
 
-    logits, sides = {}, (("r1", real, part.told.real), ("r2", fake, part.told.fake))
-    for name, video, told in sides:
-        logits[name] = logits_of(video.requires_grad_(twice and name in gammas), told)
+    # Detached, so that no gradient is asked of the real clips themselves, which the generator's step sees again.
+    sides = [
+        (name, video.detach().requires_grad_(twice and name in gammas), told)
+        for name, video, told in (("r1", real, part.told.real), ("r2", fake, part.told.fake))
+    ]
+    logits = {name: logits_of(video, told) for name, video, told in sides}
     objective = objective_of(settings.loss)
     losses = objective.discriminator(logits["r1"], logits["r2"])
     loss = sum_of_networks(losses).mean()

@@ -32,6 +32,7 @@ from vidgan.config import Config
 from vidgan.config_files import build_config
 from vidgan.config_values import Schedule
 from vidgan.footage.damage import Damaged
+from vidgan.nn.build import build_generator, heeds, normalises_batches
 from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, update_discriminator, update_ema, update_generator
@@ -109,14 +110,17 @@ def changes_that_need_less(
         return Change(overrides, needed_bytes(changed, num_classes, device), same_update)
 
     size = config.train.batch_size
+    with torch.device("meta"):
+        together = normalises_batches(build_generator(config, num_classes))
+    fewest = 2 if together else 1
+    cuts = [parts for parts in range(config.train.accumulate + 1, size // fewest + 1) if size % parts == 0]
     changes = []
-    for parts in range(config.train.accumulate + 1, size + 1):
-        if size % parts == 0:
-            accumulate = change(f"train.accumulate={parts}", same_update=True)
-            if accumulate.needed_bytes <= available or parts == size:
-                changes.append(accumulate)
-                break
-    if not config.train.checkpoint_activations:
+    for parts in cuts:
+        accumulate = change(f"train.accumulate={parts}", same_update=not together)
+        if accumulate.needed_bytes <= available or parts == cuts[-1]:
+            changes.append(accumulate)
+            break
+    if heeds(config, "train.checkpoint_activations") and not config.train.checkpoint_activations:
         changes.append(change("train.checkpoint_activations=true", same_update=True))
     height, width = max(8, config.data.height // 2), max(8, config.data.width // 2)
     changes.append(change(f"data.height={height}", f"data.width={width}"))

@@ -23,15 +23,15 @@ from torch.distributed.checkpoint.state_dict import (
 )
 
 from vidgan.config import Config
-from vidgan.errors import WeightsError
+from vidgan.errors import ConfigError, WeightsError
 from vidgan.files import written_beside
-from vidgan.nn.build import build_discriminator, build_generator
+from vidgan.nn.build import build_discriminator, build_generator, normalises_batches
 from vidgan.nn.conditions import shots_to_tell
 from vidgan.training.collapse import Watch
 from vidgan.training.losses import objective_of
 from vidgan.training.processes import ALONE, Processes
 
-CHECKPOINT_FORMAT = 5
+CHECKPOINT_FORMAT = 6
 
 
 class DamagedCheckpoint(WeightsError):
@@ -58,8 +58,10 @@ class TrainState:
     """What `augment.adapt_to` has come to, 0 to 1."""
     num_rollbacks: int = 0
     """How often training went back to a checkpoint; each time both rates are halved."""
+    best_by: str | None = None
+    """The figure of an evaluation that the best is chosen by."""
     best_figure: float | None = None
-    """Of `evaluate.best_by`, so far."""
+    """The best so far."""
     best_num_clips: int = 0
     """When it was measured."""
     trouble: str = ""
@@ -82,17 +84,24 @@ def new_state(
     """The state at clip 0: weights drawn from `train.seed`, without touching torch's global random state.
 
     `labels` are the classes of all shots, which both networks tell apart where `shots_to_tell` says so.
-    With `train.shard` each process holds its part of it. Raises `ConfigError` for an unknown family or loss, before
-    anything is trained.
+    With `train.shard` each process holds its part of it. Raises `ConfigError` for an unknown family or loss, and for
+    single clips to a family that normalises over several, before anything is trained.
     """
-    objective_of(config.train.loss)
+    settings = config.train
+    objective_of(settings.loss)
     shots = shots_to_tell(config, labels)
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(config.train.seed)
+        torch.manual_seed(settings.seed)
         generator = build_generator(config, num_classes, shots).to(device)
         discriminator = build_discriminator(config, num_classes, shots).to(device)
+    if settings.batch_size // (processes.count * settings.accumulate) < 2 and normalises_batches(generator):
+        raise ConfigError(
+            f"model.family={config.model.family} normalises over the clips that are computed together, and "
+            f"train.batch_size {settings.batch_size} in {processes.count * settings.accumulate} parts leaves one; "
+            "make it larger, or train.accumulate smaller"
+        )
     generator_ema = copy.deepcopy(generator).eval().requires_grad_(False)
-    if config.train.shard:
+    if settings.shard:
         for network in (generator, discriminator, generator_ema):
             processes.shard(network)
     # The loop sets both rates before each step, by their schedules.
@@ -115,7 +124,7 @@ def optimizer_of(network: nn.Module) -> torch.optim.Adam:
 
 _NETWORKS = ("generator", "discriminator", "generator_ema")
 _OPTIMIZED = ("generator", "discriminator")
-_NUMBERS = ("num_clips", "augment_strength", "num_rollbacks", "best_figure", "best_num_clips")
+_VALUES = ("num_clips", "augment_strength", "num_rollbacks", "best_by", "best_figure", "best_num_clips")
 
 # Tensors by name, whole and on the CPU, however they are spread over processes.
 _WHOLE = StateDictOptions(full_state_dict=True, cpu_offload=True)
@@ -138,7 +147,7 @@ def contents_of(state: TrainState, *, manifest_hash: str) -> dict[str, Any]:
     for name in _OPTIMIZED:
         optimizer = getattr(state, f"{name}_optimizer")
         contents[f"{name}_optimizer"] = get_optimizer_state_dict(getattr(state, name), optimizer, options=_WHOLE)
-    contents |= {name: getattr(state, name) for name in _NUMBERS}
+    contents |= {name: getattr(state, name) for name in _VALUES}
     contents |= {"watch": state.watch.state_dict(), "shots": list(state.shots)}
     return contents | {"format": CHECKPOINT_FORMAT, "manifest_hash": manifest_hash}
 
@@ -180,7 +189,7 @@ def load_checkpoint(path: str | Path, state: TrainState) -> str:
         for name in _OPTIMIZED:
             optimizer = getattr(state, f"{name}_optimizer")
             set_optimizer_state_dict(getattr(state, name), optimizer, contents[f"{name}_optimizer"], options=_WHOLE)
-        for name in _NUMBERS:
+        for name in _VALUES:
             setattr(state, name, contents[name])
         state.watch.load_state_dict(contents["watch"])
     except (KeyError, RuntimeError, ValueError) as error:
