@@ -26,6 +26,7 @@ from vidgan.survey import FoundFootage
 from vidgan.training.batches import Batches
 from vidgan.training.loop import train
 from vidgan.training.processes import ALONE
+from vidgan.training.schedules import settle_loss
 from vidgan.training.state import new_state
 from vidgan.weights import WEIGHTS_NAME, load_generator
 
@@ -90,7 +91,7 @@ def test_the_plan_says_whether_shots_are_told_and_counts_what_is_learned_of_them
     config = build_config({"model": {"tell_shots": told}})
     found = FoundFootage((0, 0, 1), 9, ("a", "b"), prepared_bytes=0, prepare=lambda split: None)
     plan = make_plan(config, found, run=tmp_path, measured=False, console=QUIET)
-    state = new_state(config, 2, CPU, labels=(0, 0, 1))
+    state = new_state(plan.config, 2, CPU, labels=(0, 0, 1))
     assert ("clips: 9 from 3 shots, which both networks tell apart\n" in plan_in_words(plan)) == told
     built = [sum(weight.numel() for weight in each.parameters()) for each in (state.generator, state.discriminator)]
     assert [plan.generator_parameters, plan.discriminator_parameters] == built
@@ -155,8 +156,8 @@ class ShotsMixedUp(TwoShots):
 
 def brightness_of_shots(kind, clips):
     """Mean share of brightness on the right, of takes of either shot."""
-    settings = {"generator_lr": 2e-3, "discriminator_lr": 2e-3, "batch_size": 8, "total_kclips": 2.4}
-    config = small(kind, num_frames=4, channels=1, **settings)
+    settings = {"generator_lr": 2e-3, "discriminator_lr": 2e-3, "batch_size": 8, "total_kclips": 4.8}
+    config = settle_loss(small(kind, num_frames=4, channels=1, **settings), (0, 0))
     state = new_state(config, 0, CPU, labels=(0, 0))
     for _ in train(state, clips, config):
         pass

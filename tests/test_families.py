@@ -18,6 +18,7 @@ from vidgan.sampling.render import generate
 from vidgan.sampling.take import Motion, seed_take
 from vidgan.survey import FoundFootage
 from vidgan.training.loop import train
+from vidgan.training.schedules import settle_loss
 from vidgan.training.state import new_state
 from vidgan.weights import LoadedGenerator, Provenance, load_generator, save_generator
 
@@ -259,7 +260,7 @@ LEARNS = {
 
 def learnt(kind, clips):
     """Mean share of brightness on the right of either class, and rows that the picture moves down a frame."""
-    config = small(kind, num_frames=4, channels=1, **LEARNS[kind])
+    config = settle_loss(small(kind, num_frames=4, channels=1, **LEARNS[kind]), (0, 1))
     state = new_state(config, 2, CPU)
     for _ in train(state, clips, config):
         pass

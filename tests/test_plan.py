@@ -35,6 +35,7 @@ from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, train, update_discriminator, update_ema, update_generator
 from vidgan.training.rehearsal import changes_that_need_less, needed_bytes, rehearse
+from vidgan.training.schedules import settle_loss
 from vidgan.training.state import new_state
 
 ROOT = Path(__file__).parents[1]
@@ -94,7 +95,7 @@ def plates(tmp_path):
     ],
 )
 def test_a_rehearsal_counts_the_tensors_that_real_updates_make(overrides):
-    config = tiny("train.precision=float32", *overrides)
+    config = settle_loss(tiny("train.precision=float32", *overrides), ())
     state = new_state(config, 2, CPU)
     counter = rehearsal._TensorCounter(CPU)
     for network in (state.generator, state.discriminator, state.generator_ema):

@@ -42,7 +42,7 @@ from vidgan.training.loop import (
 )
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.processes import ALONE
-from vidgan.training.schedules import r1_gamma, r2_gamma, value_at
+from vidgan.training.schedules import r1_gamma, r2_gamma, settle_loss, value_at
 from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
 from vidgan.weights import load_generator
 
@@ -176,7 +176,7 @@ def test_figures_measured_along_the_way_are_logged_as_curves_and_change_no_updat
 
 def test_other_settings_on_the_same_run_are_refused_with_the_difference(tmp_path):
     run_training(tiny(), two_classes(), tmp_path, console=QUIET)
-    with pytest.raises(ConfigError, match=r"train\.generator_lr was 0\.0005, is 0\.1\); choose a new --run folder"):
+    with pytest.raises(ConfigError, match=r"train\.generator_lr was 0\.0005, is 0\.1\); set what it was begun with"):
         run_training(tiny(generator_lr=0.1), two_classes(), tmp_path, console=QUIET)
 
 
@@ -451,9 +451,36 @@ def test_the_default_penalty_grows_with_the_pixels_and_leaves_the_place_to_a_lip
 
 
 def test_the_relativistic_game_has_both_penalties_alike_and_others_the_first():
-    assert r2_gamma(build_config({"train": {"r1_gamma": 0.7}})) == 0.7
-    assert r2_gamma(build_config({"train": {"r1_gamma": 0.7, "r2_gamma": 0.0}})) == 0
+    assert r2_gamma(build_config({"train": {"loss": "relativistic", "r1_gamma": 0.7}})) == 0.7
+    assert r2_gamma(build_config({"train": {"loss": "relativistic", "r1_gamma": 0.7, "r2_gamma": 0.0}})) == 0
     assert r2_gamma(build_config({"train": {"loss": "hinge"}})) == 0
+
+
+@pytest.mark.parametrize(
+    ("labels", "overrides", "expected"),
+    [
+        ((0, 0, 1), [], "nonsaturating"),
+        ((0, 1), [], "relativistic"),  # a shot for each class: nothing to tell
+        ((0,) * 9, [], "relativistic"),  # more than content_dim
+        ((0, 0, 1), ["model.tell_shots=false"], "relativistic"),
+        ((0, 0, 1), ["data.num_frames=1"], "relativistic"),
+        ((0, 0, 1), ["train.loss=hinge"], "hinge"),
+    ],
+)
+def test_left_to_it_the_loss_is_relativistic_unless_networks_are_told_the_shots(labels, overrides, expected):
+    config = build_config({"model": {"content_dim": 8}}, overrides)
+    assert settle_loss(config, labels).train.loss == expected
+    assert settle_loss(settle_loss(config, labels), (0, 1)).train.loss == expected  # once settled it stays
+
+
+def test_a_run_keeps_the_loss_it_was_left_to_choose(tmp_path):
+    config = tiny(loss="auto", total_kclips=0.016)
+    run_training(config, two_classes(), tmp_path / "run", console=QUIET)
+    kept = load_config(tmp_path / "run" / "config.yaml")
+    assert kept.train.loss == "nonsaturating"
+    assert load_generator(tmp_path / "run").provenance.config == kept
+    for going_on in (config, kept):
+        assert run_training(going_on, two_classes(), tmp_path / "run", console=QUIET).finished
 
 
 def test_augmentation_adapts_to_how_well_real_clips_are_known():

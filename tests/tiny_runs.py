@@ -14,7 +14,7 @@ from vidgan.training.state import new_state
 
 def tiny(**train_settings):
     settings = {"total_kclips": 0.064, "batch_size": 8, "penalty_interval": 2, "precision": "float32"}
-    settings |= {"sample_kclips": 1000, "checkpoint_kclips": 1000} | train_settings
+    settings |= {"loss": "relativistic", "sample_kclips": 1000, "checkpoint_kclips": 1000} | train_settings
     return build_config(
         {
             "data": {"height": 16, "width": 16, "num_frames": 4, "classes": "folders"},

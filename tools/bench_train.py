@@ -56,11 +56,13 @@ from vidgan.training.draws import draw_update
 from vidgan.training.log import StatsLog
 from vidgan.training.loop import autocast, compile_networks, make_fake, update_discriminator, update_generator
 from vidgan.training.rehearsal import needed_bytes
+from vidgan.training.schedules import settle_loss
 from vidgan.training.state import TrainState, new_state
 
 PLAIN, TRAINER = "float32, default layout", "as the trainer does it"
 PARTS = ("forward", "discriminator step", "generator step", "whole update")
 NUM_CLASSES = 4
+SHOTS = (0, 0, 1, 1, 2, 2, 3, 3)  # the class of each: footage such as networks are told the shots of
 PUBLISHED = ("recurrent", "dcgan3d")
 
 # Parts of a run, and updates that its figures leave out.
@@ -82,7 +84,7 @@ def main(
     published: Annotated[str | None, typer.Option(help="Hold against these as published, such as dcgan3d")] = None,
 ) -> None:
     """Measure forward, both steps alone and both together in both modes. Together, clips are generated once."""
-    settings = load_config(config, overrides)
+    settings = _settings(config, overrides or [])
     console.print(machine_name())
     console.print(f"torch {torch.__version__}, {config}, batch {settings.train.batch_size}")
     if families is not None:
@@ -109,7 +111,7 @@ def main(
 
 def compare_families(config: Path, overrides: list[str], families: list[str], sizes: list[str], seconds: float) -> None:
     """A row for each family at each size."""
-    ceiling = alone(convolution_ceiling, load_config(config, overrides).train.precision, seconds)
+    ceiling = alone(convolution_ceiling, _settings(config, overrides).train.precision, seconds)
     console.print(f"ceiling: a 3x3x3 convolution alone does {ceiling / 1e9:.0f} GFLOP/s")
     table = Table("family", "size", "parameters, M", "clips/s", "GFLOP a clip", "of the ceiling", "peak memory, MB")
     table.add_column("predicted, MB")
@@ -118,7 +120,7 @@ def compare_families(config: Path, overrides: list[str], families: list[str], si
             height, _, width = size.partition("x")
             if not (height.isdigit() and width.isdigit()):
                 raise RequestError(f'--sizes: "{size}" is not a size (expected height x width, such as 36x64)')
-            settings = load_config(
+            settings = _settings(
                 config, [*overrides, f"model.family={family}", f"data.height={height}", f"data.width={width}"]
             )
             rate, memory = alone(measure, settings, TRAINER, "whole update", seconds)
@@ -142,11 +144,11 @@ def compare_published(config: Path, overrides: list[str], families: list[str], s
     for family in families:
         if family not in PUBLISHED:
             raise RequestError(f'--published: unknown family "{family}"{did_you_mean(family, PUBLISHED)}')
-    ours = load_config(config, overrides)
+    ours = _settings(config, overrides)
     table = Table("family", "", "batch", "clips/s", "peak memory, MB", "of the published")
     for family in families:
         baseline = None
-        for settings, mode in ((load_config(config, [*overrides, *CANDIDATES[family]]), PLAIN), (ours, TRAINER)):
+        for settings, mode in ((_settings(config, [*overrides, *CANDIDATES[family]]), PLAIN), (ours, TRAINER)):
             rate, memory = alone(measure, settings, mode, "whole update", seconds)
             baseline = baseline or rate
             table.add_row(
@@ -251,7 +253,7 @@ class Arithmetic(TorchDispatchMode):
 
 def arithmetic(config: Config) -> tuple[float, list[int]]:
     """Floating-point operations a clip of a whole update, a multiplication and an addition being two; parameters."""
-    state = new_state(config, NUM_CLASSES, _device())
+    state = new_state(config, NUM_CLASSES, _device(), labels=SHOTS)
     counts = []
     for num_clips in (0, config.train.batch_size):  # with penalties, and without
         state.num_clips = num_clips
@@ -291,7 +293,7 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
         config = config.model_copy(update={"train": config.train.model_copy(update={"precision": "float32"})})
     else:
         set_up_processor()
-    state = new_state(config, NUM_CLASSES, _device())
+    state = new_state(config, NUM_CLASSES, _device(), labels=SHOTS)
     if mode == PLAIN:
         _use_default_layout(state.generator)
         _use_default_layout(state.discriminator)
@@ -302,6 +304,10 @@ def measure(config: Config, mode: str, part: str, seconds: float) -> tuple[float
         spent.append(1 / _rate(run, seconds))
     share = 1 / config.train.penalty_interval
     return config.train.batch_size / (share * spent[0] + (1 - share) * spent[1]), peak_bytes(_device())
+
+
+def _settings(config: Path, overrides: list[str]) -> Config:
+    return settle_loss(load_config(config, overrides), SHOTS)
 
 
 def _part(state: TrainState, config: Config, part: str) -> Callable[[], object]:

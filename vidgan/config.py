@@ -126,9 +126,10 @@ class TrainConfig(Section):
     accumulate: int = Field(1, ge=1)
     """Parts that a batch is cut into, one after the other, to need less memory; the update is the same, except in
     families with batch normalisation (recurrent, dcgan3d, dense), which normalise each part."""
-    loss: str = "relativistic"
+    loss: str = "auto"
     """The objective: minimax, nonsaturating, hinge, leastsquares, wasserstein or relativistic, see
-    `vidgan.training.losses`."""
+    `vidgan.training.losses`. "auto" is nonsaturating where both networks are told which shot a clip is of, see
+    `model.tell_shots`, else relativistic, which keeps the looks of a class apart; a run's config says which."""
     generator_lr: Schedule = 5e-4
     """Adam's step size for the generator."""
     discriminator_lr: Schedule = 5e-4

@@ -24,6 +24,7 @@ from vidgan.progress import hours_minutes_seconds, show_progress
 from vidgan.survey import FoundFootage
 from vidgan.training.losses import objective_of
 from vidgan.training.rehearsal import NOTHING_TO_CHANGE, Change, changes_that_need_less, needed_bytes
+from vidgan.training.schedules import settle_loss
 
 # Settings that are predicted to need more than this many times the memory there is are not tried: predictions are not
 # exact.
@@ -108,6 +109,7 @@ def make_plan(config: Config, footage: FoundFootage, *, run: Path, measured: boo
 
     `run` is the folder whose disk would be written to. Raises `ConfigError` for an unknown family or loss.
     """
+    config = settle_loss(config, footage.labels)
     objective_of(config.train.loss)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     num_classes, shots = len(footage.class_names), shots_to_tell(config, footage.labels)

@@ -31,6 +31,7 @@ from vidgan.training.lock import locked
 from vidgan.training.log import EVALUATED
 from vidgan.training.loop import train
 from vidgan.training.processes import Processes
+from vidgan.training.schedules import settle_loss
 from vidgan.training.state import TrainState, averaged_generator, contents_of, new_state
 from vidgan.weights import LoadedGenerator, LoadedRepairer, Provenance
 
@@ -70,7 +71,7 @@ def run_training(
     """
     processes = processes or Processes(device=torch.device("cuda" if torch.cuda.is_available() else "cpu"))
     processes.check(config)
-    run = writable_folder(run)
+    config, run = settle_loss(config, footage.labels), writable_folder(run)
     device = processes.device
     enough = out_of_memory_in_words(config, len(footage.class_names), device, run=run)
     with locked(run) if processes.first else nullcontext(), enough, held_to_available_memory(device):

@@ -62,7 +62,8 @@ class RunFolder:
             if changed:
                 differences = ", ".join(f"{name} was {before[name]}, is {now[name]}" for name in changed)
                 raise ConfigError(
-                    f"{self.path}: this run was begun with other settings ({differences}); choose a new --run folder"
+                    f"{self.path}: this run was begun with other settings ({differences}); set what it was begun with, "
+                    "or choose a new --run folder"
                 )
         write_text(path, config_to_yaml(self.config))
         for left_over in self.path.rglob(".*.part*"):  # by a process that was killed while it wrote

@@ -36,7 +36,7 @@ from vidgan.nn.build import build_generator, heeds, normalises_batches
 from vidgan.training.batches import Told, cut_batch
 from vidgan.training.draws import draw_update
 from vidgan.training.loop import set_rates, update_discriminator, update_ema, update_generator
-from vidgan.training.schedules import r1_gamma, r2_gamma
+from vidgan.training.schedules import r1_gamma, r2_gamma, settle_loss
 from vidgan.training.state import TrainState, new_state, optimizer_of
 
 FRAMEWORK_BYTES = 850_000_000
@@ -71,7 +71,11 @@ def needed_bytes(config: Config, num_classes: int, device: torch.device) -> int:
 
 
 def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[int, int]:
-    """Bytes of all tensors that stay from update to update, gradients included, and of all there are at the most."""
+    """Bytes of all tensors that stay from update to update, gradients included, and of all there are at the most.
+
+    A loss that is left to the footage is taken for the one that needs most.
+    """
+    config = settle_loss(config, ())
     train = config.train.model_copy(
         update={"r1_gamma": _most(r1_gamma(config)), "r2_gamma": _most(r2_gamma(config)), "shard": False}
     )
