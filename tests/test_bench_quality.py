@@ -3,20 +3,22 @@
 import json
 import sys
 from contextlib import nullcontext
-from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from readme import make_plates
+from readme import ROOT, SECTIONS, make_plates
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "tools"))
+sys.path.insert(0, str(ROOT / "tools"))
 
 import bench_quality
-from bench_quality import in_markdown, measure
+from bench_quality import in_markdown, measure, read_results, results_of
 
 from vidgan.errors import RequestError, TrainingError
 
-CONFIG = Path(__file__).parents[1] / "configs" / "clip64.yaml"
+CONFIG = ROOT / "configs" / "clip64.yaml"
+# What has been measured: a file for each footage, in the order of the README's columns, and the tables of all.
+MEASURED = [ROOT / "tools" / "quality" / f"{name}.json" for name in ("actions", "elements", "procedural")]
+TABLES = (ROOT / "tools" / "quality" / "README.md").read_text(encoding="utf-8")
 ABOUT = {"minutes": 2, "points": 2, "num_clips": 8, "clock": "wall"}
 
 
@@ -55,7 +57,7 @@ class Bench:
     def row(self):
         """From kclips on, as far as FVD goes."""
         record = json.loads((self.out / "conv3d" / "quality.json").read_text())
-        return in_markdown(ABOUT, {"conv3d": record}).splitlines()[2].split(" | ")[2:5]
+        return in_markdown(results_of(ABOUT, {"conv3d": record})).splitlines()[2].split(" | ")[2:5]
 
 
 @pytest.fixture
@@ -120,3 +122,33 @@ def test_a_finished_candidate_is_left_as_it_is(monkeypatch, tmp_path, plates):
     bench.measure(plates)
     bench.measure(plates)
     assert bench.trained == [60, 60]
+
+
+@pytest.mark.parametrize("path", MEASURED, ids=lambda path: path.stem)
+def test_the_published_tables_are_of_the_figures_beside_them(path):
+    assert in_markdown(read_results(path)).split("\n\n")[0] in TABLES
+
+
+def test_the_readmes_distances_are_of_those_figures():
+    table = next(part for part in SECTIONS["Speed"].split("\n\n") if part.startswith("| | actions"))
+    for line in table.splitlines()[2:]:
+        name, *cells = (cell.strip() for cell in line.strip("|").split("|"))
+        for path, cell in zip(MEASURED, cells, strict=True):
+            results = read_results(path)
+            rows = {row["candidate"]: row["fvd"] for row in results["rows"]}
+            marks = {"footage's own halves": "half_half", "its frozen clips": "frozen"}
+            mark = results["yardsticks"][marks[name]] if name in marks else None
+            # Of procedural footage the baselines were stopped after the first half of the time.
+            point = 0 if path.stem == "procedural" else -1
+            assert float(cell) == (mark if mark is not None else rows[name.split(",")[0]][point]), (name, path.stem)
+
+
+def test_what_is_no_results_file_is_refused_by_name(tmp_path):
+    (tmp_path / "results.json").write_text('{"rows": []}')
+    with pytest.raises(RequestError, match=r"results\.json: no results of this bench"):
+        read_results(tmp_path / "results.json")
+
+
+def test_a_picture_of_the_curves_is_drawn(tmp_path):
+    bench_quality.draw_curves(read_results(MEASURED[0]), tmp_path / "curves.png")
+    assert (tmp_path / "curves.png").read_bytes().startswith(b"\x89PNG")

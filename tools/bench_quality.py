@@ -9,11 +9,13 @@ goes on where it stopped, candidate by candidate, so a table can be filled bit b
     --only conv3d,recurrent     these candidates alone
     --processor-time            count the time that the processor works for a candidate, not the wall's: on a machine
                                 that other work shares, with OMP_NUM_THREADS=1
-    --table                     print the table of what has been measured, and stop
 
 Baselines have the sizes and rates of their articles (MoCoGAN: Tulyakov et al. 2018; VGAN: Vondrick et al. 2016), and
 the moving average of weights that ours has. OUT/protocol.json holds what all have in common, OUT/CANDIDATE/quality.json
-every figure, OUT/curves.png the curves.
+every figure of one, OUT/results.json the figures of the table, OUT/curves.png the curves. What others have measured is
+printed by
+
+python tools/bench_quality.py tools/quality/actions.json
 """
 
 from __future__ import annotations
@@ -55,6 +57,7 @@ _AS_PUBLISHED = [
 # By name: what differs from the config.
 CANDIDATES = {
     "conv3d": [],
+    "another seed": ["train.seed=7"],
     "recurrent": ["model.family=recurrent", "model.content_dim=50", "model.motion_dim=10", *_AS_PUBLISHED],
     "dcgan3d": ["model.family=dcgan3d", "model.content_dim=100", *_AS_PUBLISHED],
     "dense": ["model.family=dense", "model.tell_shots=false", *_RATES_AND_GAME],
@@ -75,10 +78,12 @@ CANDIDATES = {
     "augmentation": ["augment.translation=0.125", "augment.color=0.2"],
     "half the channels": ["model.generator_channels=8", "model.discriminator_channels=8", "model.max_channels=64"],
     "twice the channels": ["model.generator_channels=32", "model.discriminator_channels=32", "model.max_channels=256"],
+    "half the discriminator": ["model.discriminator_channels=8"],
     "half the batch": ["train.batch_size=2"],
     "four times the batch": ["train.batch_size=16"],
-    "a tenth of the penalty": ["train.r1_gamma=1.2"],
-    "three times the penalty": ["train.r1_gamma=36"],
+    "r1_gamma 0.75": ["train.r1_gamma=0.75"],
+    "r1_gamma 36": ["train.r1_gamma=36"],
+    "no momentum": ["train.adam_beta1=0"],
     "half the rate": ["train.generator_lr=0.00025", "train.discriminator_lr=0.00025"],
     "twice the rate": ["train.generator_lr=0.001", "train.discriminator_lr=0.001"],
 }
@@ -86,27 +91,32 @@ CANDIDATES = {
 
 @mistakes_in_one_line
 def main(
-    out: Annotated[Path, typer.Argument(help="Folder for the runs and the results")],
-    footage: Annotated[Path, typer.Option(help="Folder with movies and frame sequences")] = ...,
-    config: Annotated[Path, typer.Option(help="A YAML file: what candidates differ from")] = ...,
+    out: Annotated[Path, typer.Argument(help="Folder for the runs and the results; or results.json, to be tabled")],
+    footage: Annotated[Path | None, typer.Option(help="Folder with movies and frame sequences")] = None,
+    config: Annotated[Path | None, typer.Option(help="A YAML file: what candidates differ from")] = None,
     minutes: Annotated[float, typer.Option(help="Time to train each candidate")] = 20.0,
     points: Annotated[int, typer.Option(min=1, help="Moments at which FVD is measured, the last one included")] = 4,
     num_clips: Annotated[int, typer.Option(min=8, help="Takes to judge by")] = 256,
     processor_time: Annotated[bool, typer.Option("--processor-time", help="Minutes of one processor core")] = False,
     only: Annotated[str | None, typer.Option(help="Candidates, such as conv3d,recurrent")] = None,
-    table: Annotated[bool, typer.Option("--table", help="Print what has been measured, and stop")] = False,
 ) -> None:
     """Train and judge candidates that are not finished yet, then print the table."""
+    if out.suffix == ".json":
+        _print_table(read_results(out))
+        return
+    if footage is None or config is None:
+        raise RequestError(f"{out}: to measure needs --footage and --config; results.json alone is tabled without")
     out = writable_folder(out)
     about = _agreed(out, protocol(footage, config, minutes, points, num_clips, processor_time))
-    for name in [] if table else chosen(only):
+    for name in chosen(only):
         console.print(f"{name}: {' '.join(CANDIDATES[name]) or 'as in the config'}", highlight=False)
         try:
             measure(name, about, out, footage, config)
         except TrainingError as error:
             console.print(f"{name}: {error}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-        _draw_curves(_measured(out), out)
-    console.print(in_markdown(about, _measured(out)), highlight=False, markup=False, soft_wrap=True)
+        write_text(out / "results.json", json.dumps(results_of(about, _measured(out)), indent=1))
+        draw_curves(read_results(out / "results.json"), out / "curves.png")
+    _print_table(read_results(out / "results.json"))
 
 
 def protocol(
@@ -165,6 +175,7 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
                 raise KeyboardInterrupt
         figures = evaluation.figures(load_generator(run))
         record["curve"].append({"minutes": record["seconds"] / 60, "kclips": record["kclips"], **figures})
+        record["date"] = date.today().isoformat()
         console.print(f"{record['seconds'] / 60:.1f} minutes: {_said(figures)}", highlight=False)
         _write(record, run)
     found = judge(
@@ -181,50 +192,85 @@ def measure(name: str, about: dict[str, Any], out: Path, footage: Path, config: 
         html=run / "evaluation.html",
         console=console,
     )
-    record |= {
-        "date": date.today().isoformat(),
-        "evaluation": found.model_dump(mode="json", exclude={"curves"}),
-    }
+    record["evaluation"] = found.model_dump(mode="json", exclude={"curves"})
     _write(record, run)
 
 
-def in_markdown(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> str:
-    """A row for each candidate, those measured longest first, and of them the nearest to the footage.
+def results_of(about: dict[str, Any], records: dict[str, dict[str, Any]]) -> dict[str, Any]:
+    """What OUT/results.json holds: the protocol, a row of figures for each candidate, and the footage's yardsticks."""
+    trained = [record for record in records.values() if record["curve"]]
+    marks = next((marks for record in trained if (marks := _value(record, "yardsticks"))), None) or {}
+    return {
+        "protocol": about,
+        "rows": [row_of(record) for record in trained],
+        "yardsticks": {name: mark for name, mark in marks.items() if mark and name != "num_clips"},
+    }
 
-    FVD, frames (their Frechet distance), motion and coverage are those of its curve, the last ones so far; the rest is
-    of its evaluation, empty until there is one. Variety is how far clips of a class are apart, over the same of the
+
+def row_of(record: dict[str, Any]) -> dict[str, Any]:
+    """The figures of a candidate; None for those that have not been measured.
+
+    FVD has all points of its curve so far; frames (their Frechet distance), motion and coverage are those of the last
+    one, the rest of the evaluation at the end. Variety is how far clips of a class are apart, over the same of the
     footage, the mean of all classes.
     """
-    trained = [record for record in records.values() if record["curve"]]
-    trained.sort(key=lambda record: (-len(record["curve"]), record["curve"][-1].get("fvd", 0.0)))
-    minutes = [f"{(point + 1) * about['minutes'] / about['points']:g}" for point in range(about["points"])]
-    columns = ["candidate", "parameters, M", "kclips", f"FVD at {minutes[0]} min", *minutes[1:]]
-    columns += ["frames", "motion", "coverage", "variety", "class recognised", "told from real", "copies"]
-    rows = [columns, ["---"] * len(columns)]
-    for record in trained:
-        curve = record["curve"]
-        last = curve[-1]
-        rows.append(
+    last = record["curve"][-1]
+    return {
+        "candidate": record["name"],
+        "overrides": record["overrides"],
+        "date": record["date"],
+        "parameters": record["parameters"],
+        "kclips": last["kclips"],
+        "fvd": [point.get("fvd") for point in record["curve"]],
+        "frames": last.get("frame_frechet"),
+        "motion_decibels": last.get("motion_energy_decibels"),
+        "coverage": last.get("coverage"),
+        "variety": _variety(record),
+        "class_recognised": _value(record, "classes", "generated", "value"),
+        "told_from_real": _value(record, "two_sample", "accuracy", "value"),
+        "copies": _value(record, "memorisation", "copies"),
+    }
+
+
+def read_results(path: Path) -> dict[str, Any]:
+    """Of a results.json. Raises `RequestError` if it is none."""
+    try:
+        found = json.loads(path.read_text(encoding="utf-8"))
+        return {name: found[name] for name in ("protocol", "rows", "yardsticks")}
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise RequestError(f"{path}: no results of this bench ({type(error).__name__}: {error})") from None
+
+
+def in_markdown(results: dict[str, Any]) -> str:
+    """A line for each row, those measured longest first, and of them the nearest to the footage; figures that no row
+    has are left out."""
+    about, points = results["protocol"], results["protocol"]["points"]
+    minutes = [f"{(point + 1) * about['minutes'] / points:g}" for point in range(points)]
+    always = ["candidate", "parameters, M", "kclips", f"FVD at {minutes[0]} min", *minutes[1:]]
+    columns = [*always, "frames", "motion", "coverage", "variety", "class recognised", "told from real", "copies"]
+    lines = [columns, ["---"] * len(columns)]
+    for row in sorted(results["rows"], key=lambda row: (-len(row["fvd"]), row["fvd"][-1] or 0.0)):
+        lines.append(
             [
-                record["name"],
-                " + ".join(f"{count / 1e6:.1f}" for count in record.get("parameters", [])),
-                f"{last['kclips']:.0f}",
-                *(_cell("{:.0f}", point.get("fvd")) for point in [*curve, *[{}] * (about["points"] - len(curve))]),
-                _cell("{:.2f}", last.get("frame_frechet")),
-                _cell("{:+.1f} dB", last.get("motion_energy_decibels")),
-                _cell("{:.2f}", last.get("coverage")),
-                _cell("{:.2f}", _variety(record)),
-                _cell("{:.0%}", _value(record, "classes", "generated", "value")),
-                _cell("{:.0%}", _value(record, "two_sample", "accuracy", "value")),
-                _cell("{:.0%}", _value(record, "memorisation", "copies")),
+                row["candidate"],
+                " + ".join(f"{count / 1e6:.1f}" for count in row["parameters"]),
+                f"{row['kclips']:.0f}",
+                *(_cell("{:.0f}", value) for value in [*row["fvd"], *[None] * (points - len(row["fvd"]))]),
+                _cell("{:.2f}", row["frames"]),
+                _cell("{:+.1f} dB", row["motion_decibels"]),
+                _cell("{:.2f}", row["coverage"]),
+                _cell("{:.2f}", row["variety"]),
+                _cell("{:.0%}", row["class_recognised"]),
+                _cell("{:.0%}", row["told_from_real"]),
+                _cell("{:.0%}", row["copies"]),
             ]
         )
-    lines = [f"| {' | '.join(row)} |" for row in rows]
-    marks = next((marks for record in trained if (marks := _value(record, "yardsticks"))), None)
-    if marks:
-        named = ", ".join(f"{name} {mark:.0f}" for name, mark in marks.items() if mark and name != "num_clips")
-        lines += ["", f"Yardsticks: {named}."]
-    return "\n".join([*lines, "", ", ".join(f"{name} {value}" for name, value in about.items()) + "."])
+    shown = [index for index, name in enumerate(columns) if name in always or any(line[index] for line in lines[2:])]
+    table = [f"| {' | '.join(line[index] for index in shown)} |" for line in lines]
+    if results["yardsticks"]:
+        named = ", ".join(f"{name} {mark:.0f}" for name, mark in results["yardsticks"].items())
+        table += ["", f"Yardsticks: {named}."]
+    return "\n".join([*table, "", ", ".join(f"{name} {value}" for name, value in about.items()) + "."])
 
 
 def _value(record: dict[str, Any], *path: str) -> Any:
@@ -271,22 +317,27 @@ def _write(record: dict[str, Any], run: Path) -> None:
     write_text(run / "quality.json", json.dumps(record, indent=1))
 
 
-def _draw_curves(records: dict[str, dict[str, Any]], out: Path) -> None:
-    """FVD against minutes, a line for each candidate."""
+def draw_curves(results: dict[str, Any], path: Path) -> None:
+    """FVD against minutes, a line for each candidate, as a picture."""
     from matplotlib.figure import Figure
 
+    minutes = results["protocol"]["minutes"] / results["protocol"]["points"]
     figure = Figure(figsize=(8, 5), layout="constrained")
     axes = figure.subplots()
-    for name, record in records.items():
-        points = [(point["minutes"], point["fvd"]) for point in record["curve"] if "fvd" in point]
+    for row in results["rows"]:
+        points = [(minutes * point, fvd) for point, fvd in enumerate(row["fvd"], 1) if fvd is not None]
         if points:
-            axes.semilogy(*zip(*points, strict=True), marker=".", label=name)
+            axes.semilogy(*zip(*points, strict=True), marker=".", label=row["candidate"])
     axes.set_xlabel("minutes of training")
     axes.set_ylabel("Frechet Video Distance")
     if axes.lines:
         axes.legend()
-    with written_beside(out / "curves.png") as beside:
+    with written_beside(path) as beside:
         figure.savefig(beside, dpi=120)
+
+
+def _print_table(results: dict[str, Any]) -> None:
+    console.print(in_markdown(results), highlight=False, markup=False, soft_wrap=True)
 
 
 if __name__ == "__main__":
