@@ -237,8 +237,10 @@ def read_results(path: Path) -> dict[str, Any]:
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
         return {name: found[name] for name in ("protocol", "rows", "yardsticks")}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise RequestError(f"{path}: no results of this bench ({type(error).__name__}: {error})") from None
+    except OSError as error:
+        raise RequestError(f"{path}: {error.strerror}") from None
+    except (ValueError, KeyError, TypeError):
+        raise RequestError(f"{path}: not a results.json of this bench") from None
 
 
 def in_markdown(results: dict[str, Any]) -> str:
