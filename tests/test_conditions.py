@@ -156,7 +156,7 @@ class ShotsMixedUp(TwoShots):
 
 def brightness_of_shots(kind, clips):
     """Mean share of brightness on the right, of takes of either shot."""
-    settings = {"generator_lr": 2e-3, "discriminator_lr": 2e-3, "batch_size": 8, "total_kclips": 4.8}
+    settings = {"generator_lr": 1e-3, "discriminator_lr": 1e-3, "batch_size": 8, "total_kclips": 4.8}
     config = settle_loss(small(kind, num_frames=4, channels=1, **settings), (0, 0))
     state = new_state(config, 0, CPU, labels=(0, 0))
     for _ in train(state, clips, config):

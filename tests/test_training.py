@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from tiny_runs import tiny, two_classes, two_updates, weights_of, with_penalties
 
-from vidgan.config import AugmentConfig, EvaluateConfig
+from vidgan.config import AugmentConfig, Config, EvaluateConfig
 from vidgan.config_files import build_config, load_config
 from vidgan.errors import ConfigError, RequestError, TrainingError, WeightsError
 from vidgan.footage.clips import ClipSampler
@@ -42,7 +42,7 @@ from vidgan.training.loop import (
 )
 from vidgan.training.losses import OBJECTIVES, Objective
 from vidgan.training.processes import ALONE
-from vidgan.training.schedules import r1_gamma, r2_gamma, settle_loss, value_at
+from vidgan.training.schedules import equalizes_lr, r1_gamma, r2_gamma, settle_loss, value_at
 from vidgan.training.state import contents_of, load_checkpoint, new_state, save_checkpoint
 from vidgan.weights import load_generator
 
@@ -311,10 +311,36 @@ def test_a_run_whose_numbers_stay_infinite_stops_with_the_reason(monkeypatch, tm
 
 
 def test_each_time_training_went_back_halves_both_rates():
-    config, state = tiny(generator_lr=8e-4), new_state(tiny(), 2, CPU)
+    config, state = tiny(generator_lr=8e-4, equalize_lr=False), new_state(tiny(equalize_lr=False), 2, CPU)
     state.num_rollbacks = 2
     set_rates(state, config)
-    assert state.generator_optimizer.param_groups[0]["lr"] == pytest.approx(2e-4)
+    assert [group["lr"] for group in state.generator_optimizer.param_groups] == pytest.approx([2e-4])
+
+
+def first_step_of(config, network, layer):
+    """How far the first update moves the weights of a layer; Adam's first step is its rate."""
+    state = new_state(config, 2, CPU)
+    before = {name: value.clone() for name, value in getattr(state, network).named_parameters()}
+    next(train(state, ClipSampler(two_classes(), num_frames=4, frame_stride=1, seed=0), config))
+    after = dict(getattr(state, network).named_parameters())
+    return (after[layer] - before[layer]).abs().max().item()
+
+
+@pytest.mark.parametrize(("network", "layer"), [("generator", "blocks.0.conv2"), ("discriminator", "last")])
+def test_a_layers_steps_are_in_proportion_to_what_its_weights_begin_as(network, layer):
+    config = tiny(generator_lr=1e-3, discriminator_lr=1e-3)
+    weight = getattr(new_state(config, 2, CPU), network).get_submodule(layer).weight
+    begins = (2 / weight[0].numel()) ** 0.5
+    assert first_step_of(config, network, f"{layer}.weight") == pytest.approx(1e-3 * begins / 0.05, rel=1e-2)
+    assert first_step_of(config, network, f"{layer}.bias") == pytest.approx(1e-3, rel=1e-2)
+    same = config.model_copy(update={"train": config.train.model_copy(update={"equalize_lr": False})})
+    assert first_step_of(same, network, f"{layer}.weight") == pytest.approx(1e-3, rel=1e-2)
+
+
+def test_steps_are_equalized_in_conv3d_alone_unless_asked_for():
+    families = {family: Config(model={"family": family}) for family in ("conv3d", "dcgan3d", "dense", "recurrent")}
+    assert [name for name, config in families.items() if equalizes_lr(config)] == ["conv3d"]
+    assert equalizes_lr(Config(model={"family": "dense"}, train={"equalize_lr": True}))
 
 
 def test_a_second_run_in_one_folder_is_refused_with_the_first_ones_name(tmp_path):

@@ -225,14 +225,15 @@ def adapt_strength(state: TrainState, sign_real: Tensor, config: Config) -> Tens
 
 
 def set_rates(state: TrainState, config: Config) -> None:
-    """Give both optimisers what their schedules say at this clip; half of the rates for each time it went back."""
+    """Give both optimisers what their schedules say at this clip; half of the rates for each time it went back. A layer
+    may have a scale of its own, see `step_scale`."""
     settings, beta2 = config.train, value_at(config.train.adam_beta2, state.num_clips)
     for optimizer, schedule in (
         (state.generator_optimizer, settings.generator_lr),
         (state.discriminator_optimizer, settings.discriminator_lr),
     ):
         for group in optimizer.param_groups:
-            group["lr"] = value_at(schedule, state.num_clips) * 0.5**state.num_rollbacks
+            group["lr"] = value_at(schedule, state.num_clips) * 0.5**state.num_rollbacks * group["step_scale"]
             group["betas"] = (settings.adam_beta1, beta2)
 
 

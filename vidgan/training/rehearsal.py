@@ -85,7 +85,7 @@ def rehearse(config: Config, num_classes: int, device: torch.device) -> tuple[in
         state = new_state(config, num_classes, torch.device("meta"))
     draws = draw_update(config, state.generator, torch.Generator())
     with FakeTensorMode(allow_non_fake_inputs=True), counter:
-        _take_place(state, device)
+        _take_place(state, config, device)
         clip = (config.data.num_frames, config.data.height, config.data.width, config.data.channels)
         frames = torch.empty((train.batch_size, *clip), dtype=torch.uint8)
         labels = torch.zeros(train.batch_size, dtype=torch.long, device=device)
@@ -163,14 +163,17 @@ class _TensorCounter(TorchDispatchMode):
         self.live_bytes -= self._sizes.pop(place)
 
 
-def _take_place(state: TrainState, device: torch.device) -> None:
+def _take_place(state: TrainState, config: Config, device: torch.device) -> None:
     """Give a state of networks without storage one that counts, as an update leaves it; for optimisers made anew."""
     for network in (state.generator, state.discriminator, state.generator_ema):
         network.to_empty(device=device)
-    state.generator_optimizer = optimizer_of(state.generator)
-    state.discriminator_optimizer = optimizer_of(state.discriminator)
-    for optimizer in (state.generator_optimizer, state.discriminator_optimizer):
-        for parameter in optimizer.param_groups[0]["params"]:
+    state.generator_optimizer = optimizer_of(state.generator, config)
+    state.discriminator_optimizer = optimizer_of(state.discriminator, config)
+    for network, optimizer in (
+        (state.generator, state.generator_optimizer),
+        (state.discriminator, state.discriminator_optimizer),
+    ):
+        for parameter in network.parameters():
             parameter.grad = torch.empty_like(parameter)
         optimizer.step()
 

@@ -50,3 +50,9 @@ def r2_gamma(config: Config) -> Schedule:
     if config.train.r2_gamma is not None:
         return config.train.r2_gamma
     return r1_gamma(config) if config.train.loss == "relativistic" else 0.0
+
+
+def equalizes_lr(config: Config) -> bool:
+    """Whether each layer has steps of its own size: as set, or the default of the family."""
+    wanted = config.train.equalize_lr
+    return config.model.family == "conv3d" if wanted is None else wanted

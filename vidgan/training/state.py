@@ -9,6 +9,7 @@ import copy
 import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -30,8 +31,12 @@ from vidgan.nn.conditions import shots_to_tell
 from vidgan.training.collapse import Watch
 from vidgan.training.losses import objective_of
 from vidgan.training.processes import ALONE, Processes
+from vidgan.training.schedules import equalizes_lr
 
-CHECKPOINT_FORMAT = 6
+CHECKPOINT_FORMAT = 7
+
+# Weights that begin with this standard deviation have steps of the rates that are set.
+EQUAL_AT = 0.05
 
 
 class DamagedCheckpoint(WeightsError):
@@ -109,17 +114,37 @@ def new_state(
         generator=generator,
         discriminator=discriminator,
         generator_ema=generator_ema,
-        generator_optimizer=optimizer_of(generator),
-        discriminator_optimizer=optimizer_of(discriminator),
+        generator_optimizer=optimizer_of(generator, config),
+        discriminator_optimizer=optimizer_of(discriminator, config),
         watch=Watch(num_classes),
         shots=shots,
     )
 
 
-def optimizer_of(network: nn.Module) -> torch.optim.Adam:
-    """Adam in one kernel, where the network has numbers."""
+def optimizer_of(network: nn.Module, config: Config) -> torch.optim.Adam:
+    """Adam in one kernel, where the network has numbers, with a group of parameters for each `step_scale`."""
     has_numbers = next(network.parameters()).device.type != "meta"
-    return torch.optim.Adam(network.parameters(), fused=has_numbers)
+    groups: dict[float, list[nn.Parameter]] = {}
+    for layer in network.modules():
+        for name, parameter in layer.named_parameters(recurse=False):
+            scale = step_scale(layer, name) if equalizes_lr(config) else 1.0
+            groups.setdefault(scale, []).append(parameter)
+    return torch.optim.Adam(
+        [{"params": parameters, "step_scale": scale} for scale, parameters in groups.items()], fused=has_numbers
+    )
+
+
+def step_scale(layer: nn.Module, name: str) -> float:
+    """What a parameter's steps are multiplied with: for weights the standard deviation that He et al. 2015 have them
+    begin with, over `EQUAL_AT`; 1 for all others.
+
+    Adam's steps are of one size for all. As a share of the weights they would be several times as large in layers that
+    take in thousands of numbers as in those that take in a few.
+    """
+    if name != "weight" or not isinstance(layer, nn.Conv3d | nn.Linear):
+        return 1.0
+    fan_in = prod(layer.weight.shape[1:])
+    return (2 / fan_in) ** 0.5 / EQUAL_AT
 
 
 _NETWORKS = ("generator", "discriminator", "generator_ema")
