@@ -135,9 +135,8 @@ class TrainConfig(Section):
     discriminator_lr: Schedule = 5e-4
     """Adam's step size for the discriminator."""
     equalize_lr: bool | None = None
-    """Let the steps of a layer's weights be in proportion to what they begin as, which is the smaller the more numbers
-    go into it (Karras et al. 2018, sec. 4.1); the rates above are then those of weights that begin at 0.05. Unset: of
-    conv3d, and of no other family."""
+    """Steps of a layer's weights in proportion to what they begin as, which is less the more numbers go into it (Karras
+    et al. 2018, sec. 4.1); at 0.05 they are the rates above. Unset: of conv3d, and of no other family."""
     adam_beta1: float = Field(0.5, ge=0, lt=1)
     """Decay of Adam's running mean of gradients, for both networks."""
     adam_beta2: Schedule = 0.99
