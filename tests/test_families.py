@@ -61,6 +61,7 @@ def frames_of(config, labels):
         ("dcgan3d", {"model": {"discriminator_frames": 2}}),
         ("dense", {"model": {"discriminator_frames": 2}}),
         *((kind, {"train": {"checkpoint_activations": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
+        *((kind, {"train": {"equalize_lr": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
     ],
 )
 def test_an_option_that_a_family_would_not_heed_is_refused(kind, option):

@@ -337,10 +337,11 @@ def test_a_layers_steps_are_in_proportion_to_what_its_weights_begin_as(network, 
     assert first_step_of(same, network, f"{layer}.weight") == pytest.approx(1e-3, rel=1e-2)
 
 
-def test_steps_are_equalized_in_conv3d_alone_unless_asked_for():
-    families = {family: Config(model={"family": family}) for family in ("conv3d", "dcgan3d", "dense", "recurrent")}
-    assert [name for name, config in families.items() if equalizes_lr(config)] == ["conv3d"]
-    assert equalizes_lr(Config(model={"family": "dense"}, train={"equalize_lr": True}))
+def test_steps_are_equalized_in_conv3d_unless_not_wanted_and_in_repair_if_asked_for():
+    for family, equalizes in {"conv3d": True, "dcgan3d": False, "repair": False}.items():
+        assert equalizes_lr(Config(model={"family": family})) == equalizes
+    assert equalizes_lr(Config(model={"family": "repair"}, train={"equalize_lr": True}))
+    assert not equalizes_lr(Config(model={"family": "conv3d"}, train={"equalize_lr": False}))
 
 
 def test_a_second_run_in_one_folder_is_refused_with_the_first_ones_name(tmp_path):

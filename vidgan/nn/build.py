@@ -27,8 +27,8 @@ FAMILIES = {
     REPAIR: repair,
 }
 
-# Settings that are off as they are, and that not every family heeds.
-OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations")
+# Settings that are off unless they are set, and that not every family heeds.
+OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
 
 
 def build_generator(config: Config, num_classes: int, shots: Sequence[int] = ()) -> nn.Module:

@@ -12,7 +12,7 @@ from vidgan.nn.frames import FramesAndClip
 from vidgan.nn.generator import ConvolutionalGenerator
 from vidgan.nn.levels import levels_of_clip
 
-OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations")
+OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
 
 
 def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> ConvolutionalGenerator:

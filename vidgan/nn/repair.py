@@ -42,7 +42,7 @@ from vidgan.nn.layers import (
 from vidgan.nn.levels import PIXEL_FOLD, Level
 from vidgan.nn.rules import LEAST_ERROR, start_logits, start_weights
 
-OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations")
+OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
 
 # Levels of the encoder; the largest has half the picture's height and width, so that sides are multiples of 8.
 NUM_LEVELS = 3
