@@ -135,16 +135,15 @@ def test_the_published_tables_are_of_the_figures_beside_them(path):
 
 def test_the_readmes_distances_are_of_those_figures():
     table = next(part for part in SECTIONS["Speed"].split("\n\n") if part.startswith("| | actions"))
+    marks = {"footage's own halves": "half_half", "its frozen clips": "frozen"}
     for line in table.splitlines()[2:]:
         name, *cells = cells_of(line)
         for path, cell in zip(MEASURED, cells, strict=True):
             results = read_results(path)
-            rows = {row["candidate"]: row["fvd"] for row in results["rows"]}
-            marks = {"footage's own halves": "half_half", "its frozen clips": "frozen"}
-            mark = results["yardsticks"][marks[name]] if name in marks else None
             # Of procedural footage the baselines were stopped after the first half of the time.
             point = 0 if path.stem == "procedural" else -1
-            assert float(cell) == (mark if mark is not None else rows[name.split(",")[0]][point]), (name, path.stem)
+            distances = {row["candidate"]: row["fvd"][point] for row in results["rows"]} | results["yardsticks"]
+            assert cell == f"{distances[marks.get(name, name.split(',')[0])]:.0f}", (name, path.stem)
 
 
 def test_what_is_no_results_file_is_refused_by_name(tmp_path):
