@@ -17,7 +17,7 @@ from hypothesis import settings
 from vidgan.errors import VidganError
 from vidgan.media.stills import write_still
 
-# Test processes share the cores, and one thread computes the same bits every time: here, and in every command
+# There is a test process for each core, and one thread computes the same bits every time: here, and in every command
 # and process that a test starts.
 torch.set_num_threads(1)
 os.environ["OMP_NUM_THREADS"] = "1"
@@ -31,11 +31,6 @@ signal.signal(signal.SIGINT, signal.default_int_handler)
 # No test fails because the machine is busy.
 settings.register_profile("untimed", deadline=None)
 settings.load_profile("untimed")
-
-
-def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """One more than there are cores: many tests wait for processes that they start, stop and kill."""
-    return (os.cpu_count() or 1) + 1
 
 
 class FootageFolder:
