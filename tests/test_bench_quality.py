@@ -93,6 +93,21 @@ def test_a_candidate_stopped_while_it_is_judged_is_judged_without_more_training(
     assert bench.row() == ["12", "940", "880"]
 
 
+def test_the_table_of_a_folder_is_printed_as_far_as_it_has_come(monkeypatch, tmp_path, plates, capsys):
+    bench = Bench(monkeypatch, tmp_path)
+    (tmp_path / "protocol.json").write_text(json.dumps(ABOUT))
+    bench.stopped_at = 90
+    with pytest.raises(KeyboardInterrupt):
+        bench.measure(plates)
+    bench_quality.main(tmp_path)
+    assert "| 6 | 940 |  |" in capsys.readouterr().out
+
+
+def test_a_folder_without_a_bench_says_what_measuring_needs(tmp_path):
+    with pytest.raises(RequestError, match=r"protocol\.json: No such file.*; to measure, give --footage and --config"):
+        read_results(tmp_path)
+
+
 def test_a_class_of_clips_that_are_all_one_counts_in_variety():
     real, generated = {"fire": 1.0, "smoke": 1.0, "still": 0.0}, {"fire": 0.8, "smoke": 0.0, "still": 0.0}
     found = {"evaluation": {"variety": {"real": real, "generated": generated}}}

@@ -12,9 +12,10 @@ goes on where it stopped, candidate by candidate, so a table can be filled bit b
 
 Baselines have the sizes and rates of their articles (MoCoGAN: Tulyakov et al. 2018; VGAN: Vondrick et al. 2016), and
 the moving average of weights that ours has. OUT/protocol.json holds what all have in common, OUT/CANDIDATE/quality.json
-every figure of one, OUT/results.json the figures of the table, OUT/curves.png the curves. What others have measured is
-printed by
+every figure of one, OUT/results.json the figures of the table, OUT/curves.png the curves. The table of a folder, as far
+as it has come, or of such results is printed by
 
+python tools/bench_quality.py runs/quality
 python tools/bench_quality.py tools/quality/actions.json
 """
 
@@ -102,11 +103,11 @@ def main(
     only: Annotated[str | None, typer.Option(help="Candidates, such as conv3d,recurrent")] = None,
 ) -> None:
     """Train and judge candidates that are not finished yet, then print the table."""
-    if out.suffix == ".json":
+    if footage is None and config is None:
         _print_table(read_results(out))
         return
     if footage is None or config is None:
-        raise RequestError(f"{out}: to measure needs --footage and --config; results.json alone is tabled without")
+        raise RequestError("to measure needs both --footage and --config; without either, what there is is tabled")
     out = writable_folder(out)
     about = _agreed(out, protocol(footage, config, minutes, points, num_clips, processor_time))
     for name in chosen(only):
@@ -115,9 +116,11 @@ def main(
             measure(name, about, out, footage, config)
         except TrainingError as error:
             console.print(f"{name}: {error}", style="yellow", highlight=False, markup=False, soft_wrap=True)
-        write_text(out / "results.json", json.dumps(results_of(about, _measured(out)), indent=1))
-        draw_curves(read_results(out / "results.json"), out / "curves.png")
-    _print_table(read_results(out / "results.json"))
+        finally:  # also of a candidate that is stopped on its way
+            results = results_of(about, _measured(out))
+            write_text(out / "results.json", json.dumps(results, indent=1))
+            draw_curves(results, out / "curves.png")
+    _print_table(results)
 
 
 def protocol(
@@ -234,12 +237,14 @@ def row_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """Of a results.json. Raises `RequestError` if it is none."""
+    """Of a results.json, or of a bench's folder as far as it has come. Raises `RequestError` if it is neither."""
     try:
+        if path.is_dir():
+            return results_of(json.loads((path / "protocol.json").read_text(encoding="utf-8")), _measured(path))
         found = json.loads(path.read_text(encoding="utf-8"))
         return {name: found[name] for name in ("protocol", "rows", "yardsticks")}
     except OSError as error:
-        raise RequestError(f"{path}: {error.strerror}") from None
+        raise RequestError(f"{error.filename}: {error.strerror}; to measure, give --footage and --config") from None
     except (ValueError, KeyError, TypeError):
         raise RequestError(f"{path}: not a results.json of this bench") from None
 

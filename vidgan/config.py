@@ -135,8 +135,8 @@ class TrainConfig(Section):
     discriminator_lr: Schedule = 5e-4
     """Adam's step size for the discriminator."""
     equalize_lr: bool | None = None
-    """Steps of a layer's weights in proportion to what they begin as, which is less the more numbers go into it (Karras
-    et al. 2018, sec. 4.1); at 0.05 they are the rates above. Unset: in conv3d; true in repair, too, but in no other."""
+    """Steps of weights smaller by the root of how many numbers they take in, as these begin (Karras et al. 2018, sec.
+    4.1); with 800 they are the rates above. Unset: in conv3d. True: in repair, too; other families refuse it."""
     adam_beta1: float = Field(0.5, ge=0, lt=1)
     """Decay of Adam's running mean of gradients, for both networks."""
     adam_beta2: Schedule = 0.99

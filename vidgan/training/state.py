@@ -35,8 +35,8 @@ from vidgan.training.schedules import equalizes_lr
 
 CHECKPOINT_FORMAT = 7
 
-# Weights that begin with this standard deviation have steps of the rates that are set.
-EQUAL_AT = 0.05
+# Weights that take in so many numbers have steps of the rates that are set.
+EQUAL_AT = 800
 
 
 class DamagedCheckpoint(WeightsError):
@@ -124,27 +124,26 @@ def new_state(
 def optimizer_of(network: nn.Module, config: Config) -> torch.optim.Adam:
     """Adam in one kernel, where the network has numbers, with a group of parameters for each `step_scale`."""
     has_numbers = next(network.parameters()).device.type != "meta"
-    groups: dict[float, list[nn.Parameter]] = {}
-    for layer in network.modules():
-        for name, parameter in layer.named_parameters(recurse=False):
-            scale = step_scale(layer, name) if equalizes_lr(config) else 1.0
-            groups.setdefault(scale, []).append(parameter)
+    equalizes, groups = equalizes_lr(config), {}
+    for path, parameter in network.named_parameters():
+        layer, _, name = path.rpartition(".")
+        scale = step_scale(network.get_submodule(layer), name) if equalizes else 1.0
+        groups.setdefault(scale, []).append(parameter)
     return torch.optim.Adam(
         [{"params": parameters, "step_scale": scale} for scale, parameters in groups.items()], fused=has_numbers
     )
 
 
 def step_scale(layer: nn.Module, name: str) -> float:
-    """What a parameter's steps are multiplied with: for weights the standard deviation that He et al. 2015 have them
-    begin with, over `EQUAL_AT`; 1 for all others.
+    """What a parameter's steps are multiplied with: for weights sqrt(`EQUAL_AT` / numbers that they take in), as the
+    standard deviation goes that He et al. 2015 have them begin with; 1 for all others.
 
     Adam's steps are of one size for all. As a share of the weights they would be several times as large in layers that
     take in thousands of numbers as in those that take in a few.
     """
     if name != "weight" or not isinstance(layer, nn.Conv3d | nn.Linear):
         return 1.0
-    fan_in = prod(layer.weight.shape[1:])
-    return (2 / fan_in) ** 0.5 / EQUAL_AT
+    return (EQUAL_AT / prod(layer.weight.shape[1:])) ** 0.5
 
 
 _NETWORKS = ("generator", "discriminator", "generator_ema")
