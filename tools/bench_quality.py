@@ -327,11 +327,13 @@ def _write(record: dict[str, Any], run: Path) -> None:
 
 def draw_curves(results: dict[str, Any], path: Path) -> None:
     """FVD against minutes, a line for each candidate, as a picture."""
+    from matplotlib import colormaps
     from matplotlib.figure import Figure
 
     minutes = results["protocol"]["minutes"] / results["protocol"]["points"]
-    figure = Figure(figsize=(8, 5), layout="constrained")
+    figure = Figure(figsize=(11, 5), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=colormaps["tab20"].colors)
     for row in results["rows"]:
         points = [(minutes * point, fvd) for point, fvd in enumerate(row["fvd"], 1) if fvd is not None]
         if points:
@@ -339,7 +341,7 @@ def draw_curves(results: dict[str, Any], path: Path) -> None:
     axes.set_xlabel("minutes of training")
     axes.set_ylabel("Frechet Video Distance")
     if axes.lines:
-        axes.legend()
+        figure.legend(loc="outside right upper")
     with written_beside(path) as beside:
         figure.savefig(beside, dpi=120)
 
