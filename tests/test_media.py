@@ -462,6 +462,25 @@ def test_gif_delays_sum_to_the_time_of_the_frames(tmp_path):
         write_animation(tmp_path / "a.gif", grey_frames(2), rate=Fraction(60))
 
 
+def test_a_gif_has_a_frames_own_256_colours_and_of_more_those_that_are_near(tmp_path):
+    rng = np.random.default_rng(5)
+    few = rng.integers(0, 256, (256, 3), dtype=np.uint8)[rng.integers(0, 256, (40, 50))]
+    smooth = np.linspace(0, 255, 400)[:, None, None] * [0.3, 0.5, 0.7] + np.linspace(0, 76, 300)[None, :, None]
+    write_animation(tmp_path / "a.gif", [few, few[::-1]], rate=Fraction(24))
+    write_animation(tmp_path / "b.gif", [smooth.astype(np.uint8)], rate=Fraction(24))
+    assert np.array_equal(gif_frames(tmp_path / "a.gif"), [few, few[::-1]])
+    assert np.abs(gif_frames(tmp_path / "b.gif")[0] - smooth).mean() < 2.5  # 64 colours would be further off
+
+
+def gif_frames(path):
+    with Image.open(path) as gif:
+        frames = []
+        for index in range(gif.n_frames):
+            gif.seek(index)
+            frames.append(np.asarray(gif.convert("RGB")))
+    return frames
+
+
 # Frame sequences
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from itertools import pairwise
@@ -17,6 +18,9 @@ from vidgan.media.levels import as_levels, as_rgb
 
 # Milliseconds that the format counts in, and the most frames a second that players show.
 _TICKS = {"gif": (10, 50), "webp": (1, 100)}
+
+# The colours of a large picture are chosen by about so many of its pixels: by all of them would take seconds.
+_PIXELS_OF_PALETTE = 2**14
 
 
 def write_animation(
@@ -45,12 +49,11 @@ def write_animation(
     pictures = [Image.fromarray(as_levels(as_rgb(frame), 255)) for frame in frames]
     if not pictures:
         raise MediaError(f"{path}: there are no frames to write")
-    options = (
-        {"comment": description.encode()}
-        if chosen.name == "gif"
-        else {"exact": True, "xmp": xmp or b"", "icc_profile": icc_profile or b""}
-    )
-    if chosen.name == "webp":
+    if chosen.name == "gif":
+        pictures = [_of_256_colours(picture) for picture in pictures]
+        options = {"comment": description.encode()}
+    else:
+        options = {"exact": True, "xmp": xmp or b"", "icc_profile": icc_profile or b""}
         options |= {"lossless": True, "quality": 50} if quality is None else {"quality": quality}
     try:
         with written_beside(path) as beside:
@@ -65,6 +68,16 @@ def write_animation(
     except OSError as error:
         raise MediaError(f"{path}: cannot be written ({error.strerror or error})") from None
     return len(pictures)
+
+
+def _of_256_colours(picture: Image.Image) -> Image.Image:
+    """With a palette of its own: exactly its colours if there are no more, else near ones."""
+    pixels = picture.width * picture.height
+    if pixels <= 4 * _PIXELS_OF_PALETTE or picture.getcolors(256):
+        return picture.quantize(256)
+    step = math.ceil(math.sqrt(pixels / _PIXELS_OF_PALETTE))
+    some = picture.resize((max(1, picture.width // step), max(1, picture.height // step)), Image.Resampling.NEAREST)
+    return picture.quantize(palette=some.quantize(256, kmeans=1), dither=Image.Dither.NONE)
 
 
 def check_rate(path: Path, chosen: Format, rate: Fraction) -> None:
