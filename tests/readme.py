@@ -15,6 +15,7 @@ import numpy as np
 import vidgan
 from vidgan.cli import main
 from vidgan.commands.terminal import STOPPED
+from vidgan.config_files import config_to_yaml, load_config
 from vidgan.media.movie_writer import write_movie
 
 ROOT = Path(__file__).parents[1]
@@ -23,6 +24,8 @@ README = (ROOT / "README.md").read_text(encoding="utf-8")
 # Text by heading. Sections whose commands take longest have a test file, and so a process, of their own.
 SECTIONS = dict(re.findall(r"^## (.+?)\n(.*?)(?=^## |\Z)", README, flags=re.S | re.M))
 LONG_SECTIONS = ("Repair", "Speed")
+
+SMALL = ["data.height=32", "data.width=32"]
 
 
 def make_plates(folder, *, num_frames=40):
@@ -49,17 +52,18 @@ def shortened(command):
     if words[:2] == ["vidgan", "demo"]:
         words += ["--minutes", "0.05", "--shots", "2"]
     if words[:2] == ["vidgan", "train"] and not {"--dry-run", "--show-damage"} & set(words):
-        words += ["--time-budget", "1s"]
+        words += ["train.batch_size=2", "--time-budget", "1s"]
     if words[:2] == ["vidgan", "plan"]:
-        words += ["train.batch_size=2"]
+        words += ["train.batch_size=2", *SMALL]
     if "tools/bench_train.py" in words:
-        words += ["train.batch_size=2", "--seconds", "0.1"]
+        words += ["train.batch_size=2", *SMALL, "--seconds", "0.1"]
     if words[:2] == ["vidgan", "fetch-i3d"]:
         return None
     if words[:2] == ["vidgan", "evaluate"] and "--clips" not in words:
         words += ["--num-clips", "8"]
     if "tools/bench_quality.py" in words:
         words += ["--minutes", "0.05", "--points", "1", "--num-clips", "8", "--only", "half the channels"]
+        words[words.index("configs/clip64.yaml")] = "small.yaml"
     if "tools/bench_export.py" in words:
         words += ["--frames", "2", "--turns", "1", "--height", "90", "--width", "160"]
     if "tools/bench_generate.py" in words:
@@ -75,6 +79,8 @@ def run_commands(sections, folder):
     """Run the Python of these sections, and then their commands, on made plates; all must end as the README says."""
     for name in ("configs", "tools"):
         (folder / name).symlink_to(ROOT / name)
+    config = load_config(ROOT / "configs" / "clip64.yaml", SMALL)
+    (folder / "small.yaml").write_text(config_to_yaml(config), encoding="utf-8")
     make_plates(folder / "plates", num_frames=80)  # enough clips to be judged by
     text = "\n".join(SECTIONS[section] for section in sections)
     for block in re.findall(r"```python\n(.*?)```", text, flags=re.S):
