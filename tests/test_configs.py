@@ -53,10 +53,12 @@ def test_a_shipped_config_trains_two_updates_and_its_weights_can_be_loaded(path,
     assert frame.shape == (data.height, data.width, data.channels)
 
 
-def test_the_generator_that_travels_was_made_by_the_demos_recipe_at_one_rate_and_is_small():
+def test_the_generator_that_travels_was_made_by_the_demos_recipe_modulated_at_one_rate_and_is_small():
     loaded = load_generator("demo")
     assert loaded.provenance.config.train.equalize_lr is False
-    recipe, same = settle_loss(DEMO_CONFIG, loaded.provenance.shots), {"train": {"total_kclips", "equalize_lr"}}
+    assert loaded.provenance.config.model.modulate
+    recipe = settle_loss(DEMO_CONFIG, loaded.provenance.shots)
+    same = {"train": {"total_kclips", "equalize_lr"}, "model": {"modulate"}}
     assert loaded.provenance.config.model_dump(exclude=same) == recipe.model_dump(exclude=same)
     assert loaded.path.stat().st_size <= 8_000_000
 

@@ -24,9 +24,10 @@ from vidgan.weights import LoadedGenerator, Provenance, load_generator, save_gen
 
 CPU = torch.device("cpu")
 
-# Every family that makes clips, and the default one with a second discriminator for frames.
+# Every family that makes clips, and the default one with modulation and a second discriminator, for frames.
 MAKERS = FAMILIES.keys() - {REPAIR}
-KINDS = {name: {"family": name} for name in sorted(MAKERS)} | {"conv3d with frames": {"discriminator_frames": 2}}
+KINDS = {name: {"family": name} for name in sorted(MAKERS)}
+KINDS["conv3d, modulated, with frames"] = {"modulate": True, "discriminator_frames": 2}
 
 
 def small(kind, height=16, width=16, num_frames=8, channels=3, **train_settings):
@@ -60,6 +61,7 @@ def frames_of(config, labels):
     [
         ("dcgan3d", {"model": {"discriminator_frames": 2}}),
         ("dense", {"model": {"discriminator_frames": 2}}),
+        *((kind, {"model": {"modulate": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
         *((kind, {"train": {"checkpoint_activations": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
         *((kind, {"train": {"equalize_lr": True}}) for kind in ("recurrent", "dcgan3d", "dense")),
     ],
@@ -252,7 +254,7 @@ AS_PUBLISHED = {"r1_gamma": 0.0, "generator_lr": 2e-3, "discriminator_lr": 1e-3,
 OURS = {"generator_lr": 2e-3, "discriminator_lr": 2e-3}
 LEARNS = {
     "conv3d": OURS | {"batch_size": 8, "total_kclips": 3.2},
-    "conv3d with frames": OURS | {"batch_size": 4, "total_kclips": 1.6},
+    "conv3d, modulated, with frames": OURS | {"batch_size": 4, "total_kclips": 1.6},
     "recurrent": AS_PUBLISHED,
     "dcgan3d": AS_PUBLISHED,
     "dense": AS_PUBLISHED,

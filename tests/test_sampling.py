@@ -27,11 +27,14 @@ SHOTS = (0, 0, 1)
 
 @cache
 def generator_of(height=16, width=24, num_frames=8, channels=8):
-    """Untrained, but with weights where training would find some; sizes need not be alike both ways."""
+    """Untrained, but with weights where training would find some; sizes need not be alike both ways.
+
+    Its levels are modulated, so that a style which changes over time is heard at all of their rates.
+    """
     config = build_config(
         {
             "data": {"height": height, "width": width, "num_frames": num_frames, "classes": "folders"},
-            "model": {"generator_channels": channels, "max_channels": 2 * channels},
+            "model": {"generator_channels": channels, "max_channels": 2 * channels, "modulate": True},
         }
     )
     with torch.random.fork_rng(devices=[]):

@@ -1,7 +1,9 @@
 """The weights file: what goes in comes out, and nothing in it is ever executed."""
 
+import json
 import os
 import pickle
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -92,6 +94,18 @@ def test_damaged_metadata_is_called_so(weights, name, value):
     _rewrite(weights, load_file(weights), **{name: value})
     with pytest.raises(WeightsError, match="its metadata is damaged"):
         load_generator(weights)
+
+
+def test_weights_of_before_levels_could_be_unmodulated_are_modulated(weights):
+    config = provenance().config
+    modulated = config.model_copy(update={"model": config.model.model_copy(update={"modulate": True})})
+    generator, settings = build_generator(modulated, 2), config.model_dump(mode="json")
+    save_generator(weights, generator, replace(provenance(), config=modulated))
+    del settings["model"]["modulate"]
+    _rewrite(weights, load_file(weights), config=json.dumps(settings))
+    loaded = load_generator(weights)
+    assert loaded.provenance.config == modulated
+    assert loaded.generator.state_dict().keys() > build_generator(config, 2).state_dict().keys()
 
 
 def _rewrite(path, tensors, **changes):

@@ -85,6 +85,7 @@ CANDIDATES = {
     "r1_gamma 0.75": ["train.r1_gamma=0.75"],
     "r1_gamma 36": ["train.r1_gamma=36"],
     "no momentum": ["train.adam_beta1=0"],
+    "modulated": ["model.modulate=true"],
     "one rate for all layers": ["train.equalize_lr=false"],
     "half the rate": ["train.generator_lr=0.00025", "train.discriminator_lr=0.00025"],
     "twice the rate": ["train.generator_lr=0.001", "train.discriminator_lr=0.001"],

@@ -86,7 +86,6 @@ class ModelConfig(Section):
     family: str = "conv3d"
     """Which pair of networks: conv3d, recurrent, dcgan3d or dense, see `vidgan.nn.build`; repair for one that mends
     damaged clips."""
-
     content_dim: int = Field(64, ge=1)
     """Numbers in the content latent z: what stays the same over a clip."""
     motion_dim: int = Field(16, ge=1)
@@ -100,10 +99,11 @@ class ModelConfig(Section):
     """Channels of the discriminator's largest level; each smaller level has twice as many."""
     max_channels: int = Field(128, ge=4)
     """No level of either network has more channels than this."""
+    modulate: bool = False
+    """Let content and class scale and shift the channels of each level of conv3d, not only go into its first one."""
     discriminator_frames: int = Field(0, ge=0)
     """Above 0, a second discriminator judges so many random frames of each clip one by one, and the spatiotemporal one
-    sees the clip at half its height and width (DVD-GAN, Clark et al. 2019). Of conv3d; recurrent has both networks
-    anyway, and looks at so many frames instead of one."""
+    sees the clip at half its size (DVD-GAN, Clark et al. 2019). Of conv3d, and of recurrent in place of one frame."""
 
 
 DamageKind = Literal[

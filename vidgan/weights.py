@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -141,7 +142,7 @@ def _load(path: Path, expected: str) -> tuple[nn.Module, Provenance]:
     check_format(metadata, (expected,), path)
     try:
         provenance = Provenance(
-            config=build_config(json.loads(metadata["config"]), source=f"{path}, its config"),
+            config=build_config(_settings(metadata["config"]), source=f"{path}, its config"),
             rate=Fraction(metadata["rate"]) if metadata["rate"] else None,
             class_names=tuple(json.loads(metadata["class_names"])),
             manifest_hash=metadata["footage_manifest_hash"],
@@ -154,6 +155,14 @@ def _load(path: Path, expected: str) -> tuple[nn.Module, Provenance]:
     check_tensors(tensors, network, path)
     network.load_state_dict(tensors)
     return network.eval().requires_grad_(False), provenance
+
+
+def _settings(text: str) -> dict[str, Any]:
+    """What a config says; those of earlier versions do not say that conv3d's levels are modulated, as they all were."""
+    settings = json.loads(text)
+    if settings["model"]["family"] == "conv3d":
+        settings["model"].setdefault("modulate", True)
+    return settings
 
 
 def _hash_of(path: Path) -> str:

@@ -28,7 +28,7 @@ FAMILIES = {
 }
 
 # Settings that are off unless they are set, and that not every family heeds.
-OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
+OPTIONS = ("model.modulate", "model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
 
 
 def build_generator(config: Config, num_classes: int, shots: Sequence[int] = ()) -> nn.Module:

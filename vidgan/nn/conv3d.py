@@ -12,7 +12,7 @@ from vidgan.nn.frames import FramesAndClip
 from vidgan.nn.generator import ConvolutionalGenerator
 from vidgan.nn.levels import levels_of_clip
 
-OPTIONS = ("model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
+OPTIONS = ("model.modulate", "model.discriminator_frames", "train.checkpoint_activations", "train.equalize_lr")
 
 
 def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> ConvolutionalGenerator:
@@ -26,6 +26,7 @@ def build_generator(config: Config, num_classes: int, shots: Sequence[int]) -> C
         motion_dim=config.model.motion_dim,
         num_classes=num_classes,
         shots=shots,
+        modulate=config.model.modulate,
         checkpoint_activations=config.train.checkpoint_activations,
     )
 

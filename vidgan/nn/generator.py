@@ -28,6 +28,7 @@ from vidgan.nn.layers import (
     LEAK,
     FullSizeConvolution,
     Modulation,
+    Unmodulated,
     activate,
     convolution,
     initialised,
@@ -73,21 +74,21 @@ def _clip_frame(level: Level, frame: int) -> int:
 
 
 class GeneratorBlock(nn.Module):
-    """One level: a residual block of two modulated convolutions, the second over time as well.
+    """One level: a residual block of two convolutions, the second over time as well, modulated by the style or not.
 
     Each level also adds what it sees to a picture that grows along (Karras et al. 2020, sec. 4.1): the
     coarse of it is learned at once, and fine levels have only detail to add.
 
     What stands at the same place in many clips, such as a set behind a resting camera, is learned as that: `place` is
-    the same for all takes and frames, and the style says how much of it is seen.
+    the same for all takes and frames; how much of it is seen, the convolution after it decides, or the style.
     """
 
-    def __init__(self, in_channels: int, level: Level, picture_channels: int) -> None:
+    def __init__(self, in_channels: int, level: Level, picture_channels: int, *, modulate: bool) -> None:
         super().__init__()
         self.level = level
-        self.modulate1 = Modulation(STYLE_DIM, in_channels)
+        self.modulate1 = Modulation(STYLE_DIM, in_channels) if modulate else Unmodulated()
         self.conv1 = convolution(in_channels, level.channels, temporal=False, pad_time=False)
-        self.modulate2 = Modulation(STYLE_DIM, level.channels)
+        self.modulate2 = Modulation(STYLE_DIM, level.channels) if modulate else Unmodulated()
         self.conv2 = convolution(
             level.channels, level.channels, temporal=level.temporal, pad_time=False, gain=BRANCH_GAIN
         )
@@ -114,7 +115,8 @@ class GeneratorBlock(nn.Module):
 class ConvolutionalGenerator(nn.Module):
     """A 3-D-convolutional generator for one plan of levels.
 
-    With `num_classes` above zero the class shapes the style; else labels are ignored.
+    With `num_classes` above zero the class shapes the style; else labels are ignored. The style goes into the first
+    level, and with `modulate` into every level.
     """
 
     longest = None
@@ -131,6 +133,7 @@ class ConvolutionalGenerator(nn.Module):
         motion_dim: int,
         num_classes: int,
         shots: Sequence[int] = (),
+        modulate: bool = False,
         checkpoint_activations: bool = False,
     ) -> None:
         super().__init__()
@@ -151,7 +154,7 @@ class ConvolutionalGenerator(nn.Module):
         self.input = Linear(STYLE_DIM + motion_dim * len(NOISE_WIDTHS), first.height * first.width * first.channels)
         blocks, in_channels = [], first.channels
         for level in self.levels:
-            blocks.append(GeneratorBlock(in_channels, level, channels))
+            blocks.append(GeneratorBlock(in_channels, level, channels, modulate=modulate))
             in_channels = level.channels
         self.blocks = nn.ModuleList(blocks)
         # Detail starts at nothing.

@@ -170,3 +170,11 @@ class Modulation(nn.Module):
         """Scale and shift `x`."""
         scale, shift = rearrange(self.affine(style), "b t (two c) -> two b c t 1 1", two=2)
         return x * (1 + scale) + shift
+
+
+class Unmodulated(nn.Module):
+    """In place of a `Modulation`: what comes in, whatever the style."""
+
+    def forward(self, x: Tensor, style: Tensor) -> Tensor:
+        """`x`."""
+        return x

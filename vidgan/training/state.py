@@ -33,7 +33,7 @@ from vidgan.training.losses import objective_of
 from vidgan.training.processes import ALONE, Processes
 from vidgan.training.schedules import equalizes_lr
 
-CHECKPOINT_FORMAT = 7
+CHECKPOINT_FORMAT = 8
 
 # Weights that take in so many numbers have steps of the rates that are set.
 EQUAL_AT = 800
