@@ -11,7 +11,7 @@ import av
 import imageio.v3 as iio
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageSequence
 
 from vidgan.errors import MediaError, RequestError
 from vidgan.media.animations import delays, write_animation
@@ -474,11 +474,7 @@ def test_a_gif_has_a_frames_own_256_colours_and_of_more_those_that_are_near(tmp_
 
 def gif_frames(path):
     with Image.open(path) as gif:
-        frames = []
-        for index in range(gif.n_frames):
-            gif.seek(index)
-            frames.append(np.asarray(gif.convert("RGB")))
-    return frames
+        return [np.asarray(frame.convert("RGB")) for frame in ImageSequence.Iterator(gif)]
 
 
 # Frame sequences
