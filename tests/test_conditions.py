@@ -169,7 +169,7 @@ def brightness_of_shots(kind, clips):
     return right[shots == 0].mean().item(), right[shots == 1].mean().item()
 
 
-@pytest.mark.parametrize("kind", ["conv3d", "conv3d, modulated, with frames"])
+@pytest.mark.parametrize("kind", ["conv3d", pytest.param("conv3d, modulated, with frames", marks=pytest.mark.slow)])
 def test_takes_of_a_shot_look_like_it(kind):
     assert kind in KINDS
     left, right = brightness_of_shots(kind, TwoShots())

@@ -64,7 +64,9 @@ def finished(cache):
     return {path.name: np.load(path) for path in (cache / "frames").glob("[!.]*.npy")}
 
 
-def test_killed_at_any_moment_it_leaves_whole_shots_alone_and_goes_on(movies, cache, monkeypatch, tmp_path):
+def test_killed_at_any_moment_it_leaves_whole_shots_alone_and_goes_on(
+    movies, in_this_process, cache, monkeypatch, tmp_path
+):
     monkeypatch.setenv("VIDGAN_CACHE", str(tmp_path / "undisturbed"))
     prepare(movies.root)
     expected = finished(tmp_path / "undisturbed")
@@ -89,7 +91,7 @@ def test_killed_at_any_moment_it_leaves_whole_shots_alone_and_goes_on(movies, ca
     assert not list((cache / "frames").glob(".*"))
 
 
-def test_a_disk_that_fills_up_stops_it_with_a_clear_line_and_loses_nothing(movies, cache):
+def test_a_disk_that_fills_up_stops_it_with_a_clear_line_and_loses_nothing(movies, in_this_process, cache):
     scan_footage(movies.root, DATA)
     process = start(movies.root, 75 * 24 * 56 * 3 // 2)  # half a shot fits
     output, _ = process.communicate(timeout=60)

@@ -22,5 +22,5 @@ def _new_processes() -> BaseContext:
     if "forkserver" not in get_all_start_methods():
         return get_context("spawn")
     context = get_context("forkserver")
-    context.set_forkserver_preload(["vidgan.run"])
+    context.set_forkserver_preload(["vidgan.run", "torch._dynamo"])  # that comes with the first optimiser
     return context
