@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from rich.console import Console
 from safetensors import safe_open
 from safetensors.torch import save_file
-from test_families import CPU, KINDS, ToyClips, made, side_and_direction, small
+from test_families import CPU, KINDS, WITH_ALL, ToyClips, made, side_and_direction, small
 from tiny_runs import mending, tiny, two_classes
 
 from vidgan.config_files import build_config
@@ -169,7 +169,7 @@ def brightness_of_shots(kind, clips):
     return right[shots == 0].mean().item(), right[shots == 1].mean().item()
 
 
-@pytest.mark.parametrize("kind", ["conv3d", pytest.param("conv3d, modulated, with frames", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kind", ["conv3d", pytest.param(WITH_ALL, marks=pytest.mark.slow)])
 def test_takes_of_a_shot_look_like_it(kind):
     assert kind in KINDS
     left, right = brightness_of_shots(kind, TwoShots())
