@@ -94,7 +94,7 @@ def cache(tmp_path_factory, monkeypatch) -> Path:
 def in_this_process(monkeypatch):
     """Sources are read here and not in worker processes, so that a test can watch or break what reads them."""
 
-    def run_here(tasks, *, on_progress):
+    def run_here(tasks, *, on_progress, num_workers=1):
         for index, (function, args) in enumerate(tasks):
             steps = function(*args)
             try:

@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import pytest
 from test_pictures import write_barcodes
 
 from vidgan.config import DataConfig
+from vidgan.footage import prepare as prepare_module
 from vidgan.footage.prepare import prepare_footage
 from vidgan.footage.scan import scan_footage
 from vidgan.footage.select import select_shots
@@ -35,6 +37,15 @@ except VidganError as error:
 
 def prepare(root, progress=None):
     return prepare_footage(select_shots(scan_footage(root, DATA), DATA), DATA, progress=progress)
+
+
+def selected(root, scan_seconds):
+    """All shots, as if the scan of each had taken so long."""
+    selection = select_shots(scan_footage(root, DATA), DATA)
+    shots = [
+        replace(each, shot=each.shot.model_copy(update={"scan_seconds": scan_seconds})) for each in selection.shots
+    ]
+    return replace(selection, shots=tuple(shots))
 
 
 def start(root, *arguments):
@@ -129,8 +140,24 @@ def test_what_is_prepared_side_by_side_is_what_is_prepared_alone(movies, in_this
     alone = prepare(movies.root).frames
     monkeypatch.undo()
     monkeypatch.setenv("VIDGAN_CACHE", str(tmp_path / "other"))
-    together = prepare(movies.root).frames
+    together = prepare_footage(selected(movies.root, scan_seconds=1), DATA).frames
     assert all((one == other).all() for one, other in zip(alone, together, strict=True))
+
+
+@pytest.mark.parametrize(("scan_seconds", "workers"), [(0.001, 1), (0.4, 2), (0.7, 3), (60, 3)])
+def test_a_worker_is_started_for_each_second_of_work_and_for_no_more_than_there_are_cores(
+    movies, in_this_process, monkeypatch, scan_seconds, workers
+):
+    selection, asked = selected(movies.root, scan_seconds), []
+    here = prepare_module.run_in_workers
+    monkeypatch.setattr(prepare_module, "num_cores", lambda: 3)
+    monkeypatch.setattr(
+        prepare_module,
+        "run_in_workers",
+        lambda tasks, *, num_workers, on_progress: asked.append(num_workers) or here(tasks, on_progress=on_progress),
+    )
+    assert prepare_footage(selection, DATA).num_frames_total == 300
+    assert asked == [workers]
 
 
 def test_shots_of_one_movie_are_prepared_from_where_they_begin(footage):

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import shutil
 from collections.abc import Callable
@@ -70,7 +71,7 @@ def prepared_bytes(selection: Selection, data: DataConfig) -> int:
 def prepare_footage(
     selection: Selection, data: DataConfig, *, progress: Callable[[int, int], None] | None = None
 ) -> PreparedFootage:
-    """Make the frames that are not there yet, on all cores, and map all of them.
+    """Make the frames that are not there yet, on as many cores as that is worth, and map all of them.
 
     `progress(done, total)` counts frames to be made. A shot that cannot be read to its end is left out with a note.
     Stopped at any moment, the next call goes on; every file is whole or absent. Raises `FootageError` if the disk is
@@ -134,7 +135,8 @@ def _write_missing(
 
     num_threads = max(2, num_cores() // max(1, len(groups)))
     tasks = [(prepare_shots, (root, group, [paths[chosen] for chosen in group], data, num_threads)) for group in groups]
-    with closing(run_in_workers(tasks, on_progress=report)) as results:
+    num_workers = min(num_cores(), _worth_starting(missing))
+    with closing(run_in_workers(tasks, num_workers=num_workers, on_progress=report)) as results:
         for task, result in results:
             if isinstance(result, VidganError):  # of the cache folder or a setting: the next shot would meet it, too
                 raise result
@@ -144,6 +146,11 @@ def _write_missing(
                 if error is not None and not paths[chosen].exists():
                     errors[chosen] = error
     return errors
+
+
+def _worth_starting(missing: list[SelectedShot]) -> int:
+    """How many workers have a second's work each, if it takes as long as the scan did: one takes three to start."""
+    return max(1, math.ceil(sum(chosen.shot.scan_seconds for chosen in missing)))
 
 
 def content_key(chosen: SelectedShot, root: Path, data: DataConfig) -> str:
