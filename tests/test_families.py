@@ -168,6 +168,18 @@ def test_the_class_and_both_latents_change_the_clip(kind):
         assert (other - one).abs().max() > 1e-4
 
 
+@torch.no_grad()
+def test_takes_of_the_recurrent_family_begin_apart_even_if_the_state_heeds_no_noise_on_its_way():
+    generator = both(small("recurrent"))[0].eval()
+    generator.input.weight.normal_(0, 0.3)
+    generator.recurrent.weight_ih_l0.zero_()
+    z = torch.randn(1, generator.content_dim).expand(64, -1)
+    start, stop = generator.motion_window(0, 8)
+    clips = generator(z, torch.randn(64, generator.motion_dim, stop - start), torch.zeros(64, dtype=torch.long))
+    apart = (clips - clips.mean(0)).square().mean((0, 1, 3, 4))
+    assert apart[0] > 1e-6  # of narrowly drawn weights; rounding is far below
+
+
 @pytest.mark.parametrize("kind", [kind for kind in KINDS if kind not in ("dcgan3d", "dense")])
 def test_a_stretch_of_a_take_is_the_same_as_in_the_whole_take(kind):
     generator = both(small(kind, num_frames=8))[0].eval()

@@ -20,9 +20,9 @@ from vidgan.nn.family import Window
 from vidgan.nn.frames import FramesAndClip
 from vidgan.nn.levels import Level
 
-# Numbers in the recurrent state, from which a frame's motion code is read.
 OPTIONS = ("model.discriminator_frames",)
 
+# Numbers in the recurrent state, from which a frame's motion code is read.
 STATE_DIM = 64
 
 
@@ -48,7 +48,11 @@ def build_discriminator(config: Config, num_classes: int, shots: Sequence[int]) 
 
 
 class RecurrentGenerator(nn.Module):
-    """Motion noise -> GRU -> a motion code a frame; with z and the class -> transposed 2-D convolutions -> frames."""
+    """Motion noise -> GRU -> a motion code a frame; with z and the class -> transposed 2-D convolutions -> frames.
+
+    The state begins at what the noise of the step before the first frame says: from one place for all, it learned to
+    count frames and to move all takes alike.
+    """
 
     first_frames = 1
     longest = None
@@ -61,7 +65,7 @@ class RecurrentGenerator(nn.Module):
         self.content_dim, self.motion_dim = model.content_dim, model.motion_dim
         self.with_class = BesideLatent(model.content_dim, num_classes, shots)
         self.recurrent = nn.GRU(model.motion_dim, STATE_DIM, batch_first=True)
-        self.start = nn.Parameter(0.1 * torch.randn(STATE_DIM))
+        self.start = nn.Linear(model.motion_dim, STATE_DIM)
         first = self.levels[0]
         self.input = nn.Linear(self.with_class.dim + STATE_DIM, first.channels * first.height * first.width)
         channels = [level.channels for level in self.levels]
@@ -70,20 +74,21 @@ class RecurrentGenerator(nn.Module):
             nn.ConvTranspose2d(before, after, 4, 2, 1)
             for before, after in zip(channels, [*channels[1:], data.channels], strict=True)
         )
-        self.apply(drawn_narrowly)
+        for each in (self.input, self.norms, self.enlarge):
+            each.apply(drawn_narrowly)
 
     def motion_window(self, first_frame: int, num_frames: int) -> Window:
-        """All steps from the take's first frame: the state has a memory."""
-        return 0, first_frame + num_frames
+        """All steps from the one before the take's first frame: the state has a memory."""
+        return -1, first_frame + num_frames
 
     def forward(
         self, z: Tensor, motion: Tensor, labels: Tensor, *, first_frame: int = 0, num_frames: int | None = None
     ) -> Tensor:
-        """z [B, content_dim], motion [B, motion_dim, first_frame + T], labels [B] -> video [B, C, T, H, W]."""
+        """z [B, content_dim], motion [B, motion_dim, 1 + first_frame + T], labels [B] -> video [B, C, T, H, W]."""
         num_frames = self.num_frames if num_frames is None else num_frames
         with torch.autocast(z.device.type, enabled=False):
-            start = repeat(self.start, "d -> 1 b d", b=len(motion)).contiguous()
-            states, _ = self.recurrent(rearrange(motion, "b d t -> b t d").contiguous(), start)
+            start = rearrange(self.start(motion[:, :, 0]), "b d -> 1 b d")
+            states, _ = self.recurrent(rearrange(motion[:, :, 1:], "b d t -> b t d").contiguous(), start)
         states = states[:, first_frame:]
         content = repeat(self.with_class(z, labels), "b d -> b t d", t=num_frames)
         x = self.input(rearrange(torch.cat([content, states], dim=2), "b t d -> (b t) d"))
