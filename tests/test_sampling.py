@@ -13,6 +13,7 @@ from vidgan.config_files import build_config
 from vidgan.errors import RequestError
 from vidgan.nn.build import build_generator
 from vidgan.nn.noise import REACH, NoiseFilters
+from vidgan.sampling import motion
 from vidgan.sampling.choose import parse_classes
 from vidgan.sampling.latents import content_latent, motion_noise, parse_seeds, unit_normal
 from vidgan.sampling.motion import filtered_noise
@@ -154,6 +155,12 @@ def test_no_more_frames_are_held_than_a_stretch_has(loaded):
     wanted = [seed_take(loaded, seed, num_frames=5) for seed in range(7)] + [seed_take(loaded, 1, num_frames=50)]
     pieces = [len(frames) for _, frames in render_takes(loaded, wanted, stretch=16)]
     assert pieces == [5] * 7 + [16, 16, 16, 2]
+
+
+def test_a_long_take_leaves_no_more_noise_in_memory_than_a_few_moments_need():
+    for step in range(2000):
+        filtered_noise(Motion(seed=1), 4, step)
+    assert motion._seeded.cache_info().currsize < 100
 
 
 def test_latents_are_what_they_were_when_this_was_written():
