@@ -13,7 +13,7 @@ from vidgan.config_files import build_config
 from vidgan.errors import RequestError
 from vidgan.nn.build import build_generator
 from vidgan.nn.noise import REACH, NoiseFilters
-from vidgan.sampling import motion
+from vidgan.sampling import motion as motion_module
 from vidgan.sampling.choose import parse_classes
 from vidgan.sampling.latents import content_latent, motion_noise, parse_seeds, unit_normal
 from vidgan.sampling.motion import filtered_noise
@@ -160,7 +160,7 @@ def test_no_more_frames_are_held_than_a_stretch_has(loaded):
 def test_a_long_take_leaves_no_more_noise_in_memory_than_a_few_moments_need():
     for step in range(2000):
         filtered_noise(Motion(seed=1), 4, step)
-    assert motion._seeded.cache_info().currsize < 100
+    assert motion_module._seeded.cache_info().currsize < 100
 
 
 def test_latents_are_what_they_were_when_this_was_written():

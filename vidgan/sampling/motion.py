@@ -50,7 +50,7 @@ def _weights(fraction: float) -> np.ndarray:
     return filter_weights(fraction, -REACH, TAPS).numpy().astype(np.float64)
 
 
-# Those around one moment. Thousands of them, each in the heap among large tensors that come and go, would keep it from
+# Those of about two moments. Thousands of them, in the heap among large tensors that come and go, would keep it from
 # shrinking: a take of 40,000 frames grew by 170 MB.
 @lru_cache(maxsize=2 * TAPS)
 def _seeded(seed: int, motion_dim: int, step: int) -> np.ndarray:
